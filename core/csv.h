@@ -1,0 +1,24 @@
+/* Writes CSV (RFC 4180, "\n" line ends): fields with a comma, quote or line end are quoted. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CORE_CSV_H
+#define CORE_CSV_H
+
+#include <stdio.h>
+#include <stdint.h>
+#include <stdbool.h>
+#include "core/cleanup.h"
+
+struct csv {
+	FILE *f;
+	bool some; /* the row has a field already */
+};
+
+void csv_open(struct csv *c, FILE *f);
+void csv_row(struct csv *c, const char *const *fields, size_t n); /* a whole row, e.g. the header */
+void csv_str(struct csv *c, const char *s);			   /* NULL: empty */
+void csv_uint(struct csv *c, uint64_t v);
+void csv_int(struct csv *c, int64_t v);
+void csv_time(struct csv *c, int64_t ns); /* seconds with nine decimals */
+void csv_end(struct csv *c);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * Distributions as written in topology and scenario files.
+ *
+ *     5            exponential(4s)         2+exponential(10)      uniform(1s, 3s)
+ *     normal(mean=20ms, sd=5ms)            pareto(scale=1, shape=2)   cauchy(0, 5000)
+ *     weibull(scale, shape)  gamma(shape, scale)  lognormal(mu, sigma)   abs(cauchy(5000))
+ *     choice(a, b, c)  — words, for inputs only (see scenarios/engine/input.h)
+ *
+ * An optional OFFSET+ in front, and min= / max= inside the call, clamp. Numbers take the units of the
+ * context: DIST_TIME wants a unit and gives seconds, DIST_SIZE gives bytes, DIST_NUMBER is bare.
+ * cauchy(s) is cauchy(0, s); exponential(m) has mean m; pareto is Pareto type I.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CORE_DIST_H
+#define CORE_DIST_H
+
+#include <stdbool.h>
+#include "core/rng.h"
+
+enum dist_unit { DIST_NUMBER, DIST_TIME, DIST_SIZE };
+
+enum dist_kind {
+	DIST_CONSTANT,
+	DIST_UNIFORM,
+	DIST_EXPONENTIAL,
+	DIST_NORMAL,
+	DIST_LOGNORMAL,
+	DIST_PARETO,
+	DIST_CAUCHY,
+	DIST_WEIBULL,
+	DIST_GAMMA,
+};
+
+struct dist {
+	enum dist_kind kind;
+	double a, b;   /* the kind's parameters in order */
+	double offset; /* added to each draw */
+	bool abs;
+	double min, max; /* -INFINITY, INFINITY when not given */
+};
+
+/* 0, or -EINVAL with a malloc'd reason that names what was meant. */
+int dist_parse(const char *s, enum dist_unit unit, struct dist *ret, char **ret_why);
+double dist_draw(const struct dist *d, struct rng *r);
+
+#endif
