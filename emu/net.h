@@ -1,0 +1,147 @@
+/*
+ * The network model: plain data, made without a kernel.
+ *
+ * A struct net is built from an INI file (emu/topo.h), then completed and checked by net_finish():
+ * interfaces named, addresses, MACs and interface indexes assigned, routes computed. Everything
+ * after that only reads it. Nodes, interfaces and links refer to each other by index.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef EMU_NET_H
+#define EMU_NET_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/err.h"
+
+#define NET_NODES_MAX 4096 /* bounded by the owner ids kept for kernels, see capture/tag_bpf.h */
+#define NODE_NAME_MAX 63   /* a host name, RFC 1123 */
+#define NET_NONE      UINT32_MAX
+
+/* Interface indexes start here; each is unique in its whole network, so an index names an interface. */
+#define NET_IFINDEX_BASE 100
+
+enum node_kind { NODE_HOST, NODE_SWITCH, NODE_ROUTER, NODE_KINDS };
+
+/* What differs between kinds of node; one row each in emu/node.c. */
+struct node_ops {
+	const char *name; /* the section's word: "host" */
+	bool has_ns;	  /* lives in a namespace of its own (a switch lives in the fabric) */
+	bool has_addr;	  /* its interfaces carry IP addresses */
+	bool forwards;	  /* routes packets between its interfaces */
+	const char *svg_shape;
+};
+extern const struct node_ops node_kinds[NODE_KINDS];
+
+/* Limits of a host's cgroup; 0 means none. */
+struct node_limits {
+	double cpu; /* share of one processor: 0.5 is 50%, 2 is two processors */
+	uint64_t memory; /* bytes */
+	uint64_t pids;
+};
+
+/* An IPv4 route; addresses in host byte order. via 0: on the link. */
+struct route {
+	uint32_t dst;
+	uint8_t prefix;
+	uint32_t via;
+	uint32_t iface; /* index in net->ifaces, belongs to the node */
+};
+
+struct node {
+	char *name;
+	enum node_kind kind;
+	int line;	    /* of its section in net->file */
+	char *hostname;	    /* what the host calls itself; its name unless given or drawn */
+	uint32_t *ifaces;   /* indexes in net->ifaces, in the order of links */
+	size_t n_ifaces;
+	struct route *routes;
+	size_t n_routes;
+	struct node_limits limits;
+	bool share; /* the folder detnet was started in is writable (hosts only) */
+};
+
+struct iface {
+	uint32_t node, link;
+	uint8_t end;	   /* which end of the link: 0 or 1 */
+	char name[IFNAMSIZ]; /* "h1-eth0"; shortened when the node's name is long */
+	int ifindex;
+	uint8_t mac[6];
+	uint32_t addr; /* IPv4 in host byte order; 0: none (switch ports) */
+	uint8_t prefix;
+};
+
+/* Distributions a link's delay may have; netem's words. */
+enum delay_dist { DELAY_UNIFORM, DELAY_NORMAL, DELAY_PARETO, DELAY_PARETONORMAL };
+
+/* What a link does to packets in one direction (leaving that end). All 0: nothing. */
+struct shape {
+	uint64_t rate;	  /* bits per second */
+	int64_t delay;	  /* ns */
+	int64_t jitter;	  /* ns */
+	enum delay_dist dist;
+	double loss;	  /* 0 … 1 */
+	uint64_t limit;	  /* packets; 0: sized from rate and delay */
+};
+
+struct link {
+	uint32_t iface[2];	/* indexes in net->ifaces */
+	struct shape shape[2];	/* of packets that leave iface[0], iface[1] */
+	uint32_t mtu;
+	int line;
+};
+
+struct net {
+	char *file; /* for messages; "-" when not from a file */
+	char *name;
+	uint64_t seed;
+	uint32_t subnet; /* host byte order */
+	uint8_t prefix;
+	bool ipv6;	     /* off: no IPv6 chatter */
+	bool random_addrs;   /* addresses drawn from the seed rather than counted up */
+	bool drawn_hostnames;
+	struct node *nodes;
+	size_t n_nodes;
+	struct iface *ifaces;
+	size_t n_ifaces;
+	struct link *links;
+	size_t n_links;
+};
+
+/* Building. Each returns the new index or a negative errno (-EINVAL with err filled). */
+void net_init(struct net *net); /* defaults: name "net", seed 1, subnet 10.0.0.0/16 */
+void net_free(struct net *net);
+#define _cleanup_net_ _cleanup_(net_free)
+int net_add_node(struct net *net, enum node_kind kind, const char *name, int line, struct err *err);
+/* addr 0: to be assigned. Ends are node indexes. */
+int net_add_link(struct net *net, uint32_t a, uint32_t b, int line, struct err *err);
+
+/* Index of a node by name, or NET_NONE. */
+uint32_t net_find(const struct net *net, const char *name);
+uint32_t net_find_ifindex(const struct net *net, int ifindex); /* index in ifaces, or NET_NONE */
+uint32_t net_find_addr(const struct net *net, uint32_t addr);  /* index in ifaces, or NET_NONE */
+/* The other end of an interface's link. */
+static inline uint32_t net_peer(const struct net *net, uint32_t iface)
+{
+	const struct iface *i = &net->ifaces[iface];
+
+	return net->links[i->link].iface[!i->end];
+}
+/* The first address of a node, host byte order, or 0. */
+uint32_t net_node_addr(const struct net *net, uint32_t node);
+
+/*
+ * Completes and checks: names, addresses, MACs, routes; every host must reach every other. Errors
+ * carry file and line. Draws come from the seed by path ("mac/h1/0"), so nodes do not shift each other.
+ */
+int net_finish(struct net *net, struct err *err);
+
+/* Does any link shape packets, and does any need sch_netem (delay, jitter or loss)? */
+bool net_uses_rate(const struct net *net);
+bool net_uses_netem(const struct net *net);
+
+/* "10.0.0.1" into buf of at least 16 bytes, which is returned. */
+const char *net_format_addr(char *buf, uint32_t addr);
+const char *net_format_mac(char *buf, const uint8_t mac[6]); /* 18 bytes */
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * The one file that speaks rtnetlink (libmnl) for links, addresses, routes and filters, in batches.
+ *
+ * A struct rtnl is a socket in one network namespace and a buffer of messages not yet sent. Verbs only
+ * append; rtnl_flush() sends the batch and reads every acknowledgement. Addresses are IPv4 in host
+ * byte order. Not thread-safe; one rtnl belongs to one thread.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef EMU_RTNL_H
+#define EMU_RTNL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "core/err.h"
+
+struct rtnl;
+
+/* One end of a veth: made with this name, index and MAC in the namespace of ns_fd. */
+struct rtnl_end {
+	int ns_fd;
+	const char *name;
+	int ifindex;
+	const uint8_t *mac;
+};
+
+/* A socket in the namespace of ns_fd (the calling thread comes back to its own), or -1: here. */
+int rtnl_open(int ns_fd, struct rtnl **ret);
+void rtnl_close(struct rtnl *r);
+
+int rtnl_add_veth(struct rtnl *r, const struct rtnl_end *a, const struct rtnl_end *b, uint32_t mtu);
+int rtnl_add_bridge(struct rtnl *r, const char *name, int ifindex, const uint8_t *mac);
+int rtnl_set_master(struct rtnl *r, int ifindex, int master); /* and brings it up */
+int rtnl_set_up(struct rtnl *r, int ifindex, bool up);
+int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix);
+/* via 0: on the link. */
+int rtnl_add_route(struct rtnl *r, uint32_t dst, uint8_t prefix, uint32_t via, int ifindex);
+/* clsact on the interface and prog_fd as its direct-action egress filter. */
+int rtnl_add_egress_bpf(struct rtnl *r, int ifindex, int prog_fd, const char *name);
+
+/* Sends what is queued. 0, or the first error as -errno with err naming the object. */
+int rtnl_flush(struct rtnl *r, struct err *err);
+
+#endif
