@@ -1,0 +1,46 @@
+/*
+ * The capture of a whole network: rings in, labelled pcapng and flows out, in a thread of its own.
+ *
+ * One ring in the fabric sees every link that has a switch end; each link without one gets a ring of
+ * its own. A packet is written once for each link it crosses, under the name of the host's (or
+ * router's) interface there. The thread first takes in what BPF says of processes, then the packets,
+ * so a packet's owner is always known by the time it is written.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_CAPTURE_H
+#define CAPTURE_CAPTURE_H
+
+#include "capture/flow.h"
+#include "capture/owner.h"
+#include "capture/tag.h"
+#include "emu/emu.h"
+
+struct capture_opts {
+	const char *dir;     /* gets capture.pcapng and flows.csv */
+	uint32_t snaplen;    /* bytes of a packet kept */
+	uint64_t ring_bytes; /* 0: from the machine's memory */
+};
+
+/* Totals so far; may be read from any thread while it runs. */
+struct capture_stats {
+	uint64_t packets, bytes;     /* written, wire length */
+	uint64_t drops;		     /* the kernel found no room in a ring */
+	uint64_t unlabelled;	     /* packets without an owner */
+	uint64_t kernel;	     /* packets of a host's or switch's kernel */
+	uint64_t flows;
+	uint64_t flows_unlabelled;   /* flows of no activity; known after capture_stop() */
+	int error;		     /* errno of a failed write; 0: none */
+};
+
+struct capture;
+
+int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
+		  const struct capture_opts *opts, struct capture **ret, struct err *err);
+void capture_stats(struct capture *c, struct capture_stats *ret);
+/* Takes in what the rings still hold, writes flows.csv, closes the files. The stats are then final. */
+int capture_stop(struct capture *c, struct err *err);
+/* Flows, after capture_stop(), for summaries; in order of first packet. */
+struct flow_table *capture_flows(struct capture *c);
+void capture_free(struct capture *c);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Bidirectional flows, assembled in one pass, with Zeek's conn_state and history (Zeek's
+ * documentation of base/protocols/conn) and the Community ID (v1, corelight/community-id-spec).
+ *
+ * A packet passes several links; a flow counts it at one vantage only: the interface of the
+ * originator's host (set by whoever calls, see flow_packet.iface), so that packet and byte
+ * totals are those of a capture at that interface.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_FLOW_H
+#define CAPTURE_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "capture/owner.h"
+
+#define FLOW_HISTORY_MAX 32
+#define FLOW_NO_IFACE	 UINT32_MAX
+
+struct flow_packet {
+	int64_t ts;
+	uint32_t iface; /* any number that names the vantage, e.g. index in net->ifaces */
+	uint32_t caplen, len;
+	const uint8_t *data; /* Ethernet */
+	uint32_t owner;	     /* 0: unknown */
+};
+
+struct flow_addr {
+	uint8_t ip[16]; /* IPv4 in the first four bytes */
+	uint16_t port;	/* host byte order; ICMP: type (orig) and code (resp) as Zeek has it */
+};
+
+/* What one side sent, at the vantage. */
+struct flow_side {
+	uint64_t pkts, ip_bytes; /* IP total length summed */
+	uint64_t bytes;		 /* payload: TCP by sequence numbers, UDP and ICMP summed */
+	uint32_t owner;		 /* of its first packet that had a process, else its kernel */
+};
+
+struct flow {
+	uint64_t number; /* from 1, in order of first packet */
+	uint8_t family;	 /* AF_INET, AF_INET6 */
+	uint8_t proto;	 /* IPPROTO_* */
+	uint32_t iface;	 /* vantage */
+	struct flow_addr orig, resp;
+	int64_t first, last; /* ns */
+	struct flow_side side[2]; /* 0: originator */
+	char history[FLOW_HISTORY_MAX + 1];
+	/* The activity of one of its ends, the originator's first; NULL until one is known. */
+	const struct activity_label *activity;
+	const char *scenario, *class; /* of the activity, else of the server program; or NULL */
+	/* Positions of packet comments that wait for the activity; the capture's, see capture.c. */
+	void *pending;
+};
+
+struct flow_opts {
+	/* Idle times after which the same addresses are a new flow, ns; 0: Zeek's defaults. */
+	int64_t tcp_idle, udp_idle, icmp_idle; /* 5 min, 1 min, 1 min */
+	/* The interface whose host has this source address, or FLOW_NO_IFACE; NULL: first seen. */
+	uint32_t (*vantage)(void *arg, uint8_t family, const uint8_t *ip);
+	void *arg;
+};
+
+struct flow_table;
+
+struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *owners);
+void flow_table_free(struct flow_table *t);
+/*
+ * Adds a packet. 1 with its flow (also for a packet that is not at the flow's vantage and therefore not
+ * counted), 0 when it is of no flow (ARP and other non-IP).
+ */
+int flow_table_add(struct flow_table *t, const struct flow_packet *p, struct flow **ret);
+size_t flow_table_count(const struct flow_table *t);
+/* In order of first packet. */
+typedef int flow_fn(void *arg, const struct flow *f);
+int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg);
+
+/* Zeek's conn_state: S0 S1 SF REJ S2 S3 RSTO RSTR RSTOS0 RSTRH SH SHR OTH. */
+const char *flow_conn_state(const struct flow *f);
+/* Zeek-like uid, "C" and 17 base-62 digits of a hash of addresses and first time stamp. */
+void flow_uid(const struct flow *f, char buf[19]);
+/* "1:" and base64 of SHA-1. */
+void flow_community_id(const struct flow *f, char buf[32]);
+/* A service by payload or well-known port: "ftp", "ftp-data", "ssh", "http", "ssl", "dns", or "". */
+const char *flow_service(const struct flow *f);
+
+/* flows.csv: the contract's columns in order, then vantage. net and owners may be NULL. */
+int flow_write_csv_header(FILE *f);
+int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *owners, FILE *f);
+
+#endif

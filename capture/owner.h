@@ -1,0 +1,73 @@
+/*
+ * Owners: who a packet's tag names, and which activity that is.
+ *
+ * Three things are registered by id: activities (by the scenario engine, before they start), programs
+ * (by whoever starts one: its cgroup, host and activity), processes (by BPF events). An owner is a
+ * program or a process, or a node's kernel. Rows are never changed once another thread can see them
+ * and live until owners_free(); all functions may be called from any thread.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_OWNER_H
+#define CAPTURE_OWNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "capture/tag_bpf.h"
+#include "emu/net.h"
+
+/* What the labels need to know of an activity; the strings are the caller's and outlive the owners. */
+struct activity_label {
+	uint32_t id; /* from 1 */
+	const char *scenario, *sub;
+	const char *class; /* "benign" or the attack's class */
+	bool attack;
+};
+
+struct owner {
+	uint32_t id;
+	uint32_t node;
+	bool kernel;	       /* a node's kernel: no process */
+	uint32_t pid, ppid;    /* as the host sees them; 0: kernel */
+	int64_t start;	       /* CLOCK_REALTIME ns; 0: kernel */
+	char comm[TAG_COMM_LEN];
+	char *exe, *argv;      /* argv: words joined by a space, shell-quoted where needed; may be "" */
+	bool argv_cut;
+	const char *cgroup;    /* "detnet/RUN/h1/3", "" for a kernel */
+	const char *scenario;  /* of its program, also for servers; NULL: none */
+	const char *class;
+	const struct activity_label *activity; /* NULL: none */
+};
+
+struct owners;
+
+struct owners *owners_new(const struct net *net);
+void owners_free(struct owners *o);
+
+int owners_add_activity(struct owners *o, const struct activity_label *a);
+
+/* A program about to start. Strings are copied; scenario and class may be NULL; activity 0: none. */
+struct owner_program {
+	uint32_t id; /* from tag_new_owner() */
+	uint64_t cgroup_id;
+	const char *cgroup;
+	uint32_t node;
+	const char *scenario, *class;
+	uint32_t activity;
+	char *const *argv;
+};
+int owners_add_program(struct owners *o, const struct owner_program *p);
+/* Its pid in the host, once started. */
+void owners_set_program_pid(struct owners *o, uint32_t id, uint32_t pid);
+
+/* A process event from BPF. */
+void owners_event(struct owners *o, const struct tag_event *ev);
+
+/* The owner of an id (the low 20 bits of a tag), or NULL for one never registered. */
+const struct owner *owners_get(struct owners *o, uint32_t id);
+const struct activity_label *owners_activity(struct owners *o, uint32_t id);
+
+/* owners.csv, see the contract in docs/design.md. */
+int owners_write_csv(struct owners *o, FILE *f);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * pcapng (IETF draft-ietf-opsawg-pcapng): writing, because no packaged library does it, and reading
+ * with interface ids and comments, which libpcap does not give.
+ *
+ * Every integer is little-endian. Time stamps have if_tsresol 9 (ns). The writer gathers large
+ * sequential writes; a comment may be completed later in place (pcapng_patch_comment).
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_PCAPNG_H
+#define CAPTURE_PCAPNG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+#include "core/err.h"
+
+#define PCAPNG_DIR_IN  1u
+#define PCAPNG_DIR_OUT 2u
+#define PCAPNG_NO_POS  UINT64_MAX
+
+struct pcapng_writer;
+
+struct pcapng_packet {
+	uint32_t iface;
+	int64_t ts;
+	uint32_t dir; /* PCAPNG_DIR_* or 0: epb_flags */
+	uint32_t caplen, len;
+	const uint8_t *data;
+	const char *comment; /* not NUL-terminated; NULL: none */
+	size_t comment_len;
+};
+
+/* hardware, os and application of the section header; NULL leaves one out. */
+int pcapng_create(const char *path, const char *os, const char *app, const char *comment,
+		  struct pcapng_writer **ret, struct err *err);
+/* Ids count up from 0 in the order added. */
+int pcapng_add_iface(struct pcapng_writer *w, const char *name, const char *descr,
+		     uint32_t snaplen);
+/* 0 or -errno (a full disk); *ret_comment_pos, if asked, is for pcapng_patch_comment(). */
+int pcapng_write(struct pcapng_writer *w, const struct pcapng_packet *p,
+		 uint64_t *ret_comment_pos);
+/* Overwrites the comment at pos, of the same length, whether still buffered or on disk. */
+int pcapng_patch_comment(struct pcapng_writer *w, uint64_t pos, const char *comment, size_t len);
+int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, int64_t start, int64_t end,
+		       uint64_t received, uint64_t dropped);
+int pcapng_flush(struct pcapng_writer *w);
+/* Flushes and closes, also after an error; the first error of its life. */
+int pcapng_close(struct pcapng_writer *w, struct err *err);
+
+struct pcapng_reader;
+
+struct pcapng_iface {
+	char *name, *descr; /* may be NULL */
+	uint16_t linktype;
+	uint32_t snaplen;
+	int64_t tick_ns_num, tick_ns_den; /* ns = ticks * num / den */
+};
+
+/* pcapng and, for convenience, classic pcap (one nameless interface). From a file or memory. */
+int pcapng_open(const char *path, struct pcapng_reader **ret, struct err *err);
+int pcapng_open_mem(const void *data, size_t size, struct pcapng_reader **ret, struct err *err);
+void pcapng_reader_close(struct pcapng_reader *r);
+/* 1 with a packet (its data and comment are valid until the next call), 0 at the end, -EINVAL. */
+int pcapng_next(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err);
+const struct pcapng_iface *pcapng_iface(const struct pcapng_reader *r, uint32_t id); /* or NULL */
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * A TPACKET_V3 receive ring (packet(7), Linux Documentation/networking/packet_mmap.rst) that also
+ * gives each packet's skb->hash (TP_FT_REQ_FILL_RXHASH), which is the owner's tag.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_RING_H
+#define CAPTURE_RING_H
+
+#include <stdint.h>
+#include <stdbool.h>
+#include "core/err.h"
+
+struct ring;
+
+struct ring_packet {
+	int64_t ts; /* CLOCK_REALTIME ns */
+	uint32_t hash;
+	int ifindex;
+	bool outgoing; /* leaves through the interface */
+	uint32_t caplen, len;
+	const uint8_t *data; /* from the Ethernet header on; valid until the callback returns */
+};
+typedef void ring_packet_fn(void *arg, const struct ring_packet *p);
+
+/* All interfaces of the namespace, or one (ifindex > 0). size in bytes, rounded to blocks. */
+int ring_open(int ns_fd, int ifindex, uint64_t size, uint32_t snaplen, struct ring **ret,
+	      struct err *err);
+void ring_close(struct ring *r);
+int ring_fd(const struct ring *r);
+/* Hands every packet of the blocks that are ready to fn; number of packets. */
+unsigned ring_read(struct ring *r, ring_packet_fn *fn, void *arg);
+/* Makes the kernel hand over the block it is filling (it does so by itself every few ms). */
+struct ring_stats {
+	uint64_t packets, drops, freezes;
+};
+int ring_stats(struct ring *r, struct ring_stats *add); /* adds to what is there */
+
+#endif

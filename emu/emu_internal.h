@@ -1,0 +1,57 @@
+/* What emu.c (build and teardown), host.c (a host's init) and prog.c (programs) share; nobody else's. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef EMU_EMU_INTERNAL_H
+#define EMU_EMU_INTERNAL_H
+
+#include "emu/cgroup.h"
+#include "emu/emu.h"
+#include "emu/rundir.h"
+
+/* A node with a namespace of its own. Everything but ns_fd is empty until its first program. */
+struct host {
+	struct emu *emu;
+	uint32_t node;
+	int ns_fd;
+	int init_fd;   /* SOCK_SEQPACKET to its init, or -1 */
+	int pidfd;     /* of its init, or -1 */
+	pid_t pid;     /* of its init, or 0 */
+	int cgroup_fd; /* v2 directory, or -1 */
+	struct prog *progs; /* started and not yet ended */
+};
+
+struct emu {
+	const struct net *net;
+	struct loop *loop;
+	struct rundir run;
+	struct cgroup_run *cgroup;
+	struct host *hosts; /* one for each node; a switch's is unused */
+	int fabric_fd;
+	unsigned next_prog;
+	bool offload, sealed;
+	char *share_dir;
+	struct emu_bind *binds;
+	size_t n_binds;
+};
+
+struct prog {
+	struct prog *next; /* in host->progs */
+	struct host *host;
+	unsigned number;
+	char **argv, **env;
+	char *cwd;
+	int fd[3];
+	bool terminal, started, ended;
+	pid_t pid;
+	int cgroup_fd;
+	uint64_t cgroup_id;
+	char *cgroup_path;
+	prog_end_fn *end;
+	void *end_arg;
+};
+
+/* host.c */
+int host_start_init(struct host *h, struct err *err); /* nothing to do when it runs */
+void host_kill(struct host *h);			      /* SIGKILL to init, does not wait */
+void host_reap(struct host *h);			      /* waits for its end and closes all */
+
+#endif

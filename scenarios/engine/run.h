@@ -1,0 +1,58 @@
+/*
+ * A whole experiment: topology and scenarios in, a labelled dataset out.
+ *
+ * run_experiment() loads and checks the topology file with its [scenario …] and [capture] sections,
+ * finds the scenarios, plans every activity from the seed, checks that the machine has what they
+ * need, builds the network, runs them, captures, and writes the files of the contract
+ * (docs/design.md, "What a run leaves") into the output folder.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef ENGINE_RUN_H
+#define ENGINE_RUN_H
+
+#include "capture/capture.h"
+
+struct run_progress {
+	int64_t elapsed, duration; /* ns */
+	const char *phase;	   /* "building", "starting servers", "running", "finishing", … */
+	struct capture_stats capture;
+	unsigned planned, running, done, failed; /* activities */
+};
+typedef void run_progress_fn(void *arg, const struct run_progress *p);
+
+struct run_opts {
+	const char *topo;
+	const char *out;	/* folder, made; NULL: out/NAME of the network */
+	int64_t duration;	/* ns during which activities start; 0: the file's, else 60 s */
+	const uint64_t *seed;	/* NULL: the file's */
+	const char *command;	/* the command line, for the manifest */
+	run_progress_fn *progress; /* about twice a second; may be NULL */
+	void *progress_arg;
+	int stop_fd;		/* readable: end early and in order (SIGINT); -1: none */
+};
+
+/* A line of the table at the end: one scenario and class. */
+struct run_row {
+	char *scenario, *class;
+	uint64_t packets, flows, bytes;
+	unsigned activities, ok, failed;
+};
+
+struct run_summary {
+	char *out;
+	struct capture_stats capture;
+	struct run_row *rows;
+	size_t n_rows;
+	unsigned planned, ok, failed;
+	const char *rung, *links_engine;
+	int64_t wall; /* ns */
+};
+void run_summary_free(struct run_summary *s);
+
+/* 0; or a negative errno with err, whose class says usage, missing, failed or integrity. */
+int run_experiment(const struct run_opts *opts, struct run_summary *ret, struct err *err);
+
+/* Validates a file with its scenarios, without a kernel. Fills net when ret_net is not NULL. */
+int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, struct err *err);
+
+#endif
