@@ -1,0 +1,554 @@
+/* The registry of owners: activities and programs as told, processes as BPF reports them. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "capture/owner.h"
+#include "core/csv.h"
+#include "core/log.h"
+#include "core/units.h"
+
+/* Owner ids are dense, so a table of pages by id serves; pages never move once made. */
+#define PAGE_BITS 12
+#define PAGE_SIZE (1u << PAGE_BITS)
+#define N_PAGES	  (1u << (OWNER_BITS - PAGE_BITS))
+
+struct program {
+	uint64_t cgroup_id;
+	struct owner *owner;
+};
+
+/* A process that may come to own sockets: what its last exec said. */
+struct process {
+	uint32_t pid; /* initial namespace; 0: free slot */
+	char *exe, *argv;
+	bool cut;
+};
+
+struct owners {
+	pthread_mutex_t lock;
+	const struct net *net;
+	int64_t boot_to_real; /* ns to add to a boot-time stamp */
+	struct owner **pages[N_PAGES];
+	uint32_t max_id;
+	const struct activity_label **activities; /* by id */
+	size_t n_activities;
+	struct program *programs; /* hash by cgroup id, open addressing */
+	size_t n_programs, programs_size;
+	struct process *processes; /* hash by pid, open addressing */
+	size_t n_processes, processes_size;
+};
+
+static uint64_t mix(uint64_t x)
+{
+	x *= 0x9e3779b97f4a7c15ull;
+	return x ^ (x >> 32);
+}
+
+static struct owner **slot(struct owners *o, uint32_t id, bool make)
+{
+	struct owner ***page;
+
+	if (id == OWNER_NONE || id > OWNER_MASK)
+		return NULL;
+	page = &o->pages[id >> PAGE_BITS];
+	if (!*page && make)
+		*page = calloc(PAGE_SIZE, sizeof(**page));
+	return *page ? &(*page)[id & (PAGE_SIZE - 1)] : NULL;
+}
+
+static void owner_free(struct owner *w)
+{
+	if (!w)
+		return;
+	free(w->exe);
+	free(w->argv);
+	free((char *)w->cgroup);
+	free((char *)w->scenario);
+	free((char *)w->class);
+	free(w);
+}
+
+/* strdup() that passes NULL on. */
+static char *dup_or_null(const char *s)
+{
+	return s ? strdup(s) : NULL;
+}
+
+static int add(struct owners *o, struct owner *w)
+{
+	struct owner **s = slot(o, w->id, true);
+
+	if (!s)
+		return w->id > OWNER_MASK ? -ERANGE : -ENOMEM;
+	if (*s)
+		return -EEXIST;
+	*s = w;
+	if (w->id > o->max_id)
+		o->max_id = w->id;
+	return 0;
+}
+
+static int add_kernels(struct owners *o)
+{
+	for (uint32_t n = 0; n < o->net->n_nodes; n++) {
+		struct owner *w = calloc(1, sizeof(*w));
+		int r;
+
+		if (!w)
+			return -ENOMEM;
+		w->id = OWNER_KERNEL(n);
+		w->node = n;
+		w->kernel = true;
+		strcpy(w->comm, "kernel");
+		w->exe = strdup("");
+		w->argv = strdup("");
+		w->cgroup = strdup("");
+		r = add(o, w);
+		if (r < 0) {
+			owner_free(w);
+			return r;
+		}
+	}
+	return 0;
+}
+
+struct owners *owners_new(const struct net *net)
+{
+	struct owners *o = calloc(1, sizeof(*o));
+	struct timespec boot;
+
+	if (!o)
+		return NULL;
+	pthread_mutex_init(&o->lock, NULL);
+	o->net = net;
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	o->boot_to_real = units_now_real() - (boot.tv_sec * NSEC_PER_SEC + boot.tv_nsec);
+	if (add_kernels(o) < 0) {
+		owners_free(o);
+		return NULL;
+	}
+	return o;
+}
+
+void owners_free(struct owners *o)
+{
+	if (!o)
+		return;
+	for (size_t p = 0; p < N_PAGES; p++) {
+		for (size_t i = 0; o->pages[p] && i < PAGE_SIZE; i++)
+			owner_free(o->pages[p][i]);
+		free(o->pages[p]);
+	}
+	for (size_t i = 0; i < o->processes_size; i++) {
+		free(o->processes[i].exe);
+		free(o->processes[i].argv);
+	}
+	free(o->processes);
+	free(o->programs);
+	free(o->activities);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
+static int add_activity(struct owners *o, const struct activity_label *a)
+{
+	if (a->id >= o->n_activities) {
+		size_t n = a->id + 1 > 2 * o->n_activities ? a->id + 1 : 2 * o->n_activities;
+		void *p = reallocarray(o->activities, n, sizeof(*o->activities));
+
+		if (!p)
+			return -ENOMEM;
+		o->activities = p;
+		memset(o->activities + o->n_activities, 0,
+		       (n - o->n_activities) * sizeof(*o->activities));
+		o->n_activities = n;
+	}
+	o->activities[a->id] = a;
+	return 0;
+}
+
+int owners_add_activity(struct owners *o, const struct activity_label *a)
+{
+	int r;
+
+	pthread_mutex_lock(&o->lock);
+	r = add_activity(o, a);
+	pthread_mutex_unlock(&o->lock);
+	return r;
+}
+
+static const struct activity_label *activity(const struct owners *o, uint32_t id)
+{
+	return id && id < o->n_activities ? o->activities[id] : NULL;
+}
+
+/* Programs by cgroup. */
+
+static struct program *program_slot(struct program *table, size_t size, uint64_t cgroup_id)
+{
+	size_t i = mix(cgroup_id) & (size - 1);
+
+	while (table[i].owner && table[i].cgroup_id != cgroup_id)
+		i = (i + 1) & (size - 1);
+	return &table[i];
+}
+
+static int programs_grow(struct owners *o)
+{
+	size_t size = o->programs_size ? 2 * o->programs_size : 256;
+	struct program *table;
+
+	if (2 * (o->n_programs + 1) <= o->programs_size)
+		return 0;
+	table = calloc(size, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->programs_size; i++)
+		if (o->programs[i].owner)
+			*program_slot(table, size, o->programs[i].cgroup_id) = o->programs[i];
+	free(o->programs);
+	o->programs = table;
+	o->programs_size = size;
+	return 0;
+}
+
+/* Words joined by a space, quoted as a shell would need it. */
+static void put_quoted(FILE *f, const char *s, size_t len)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   "%+,-./:=@_^~";
+
+	if (len && strspn(s, safe) >= len) {
+		fwrite(s, 1, len, f);
+		return;
+	}
+	fputc('\'', f);
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '\'')
+			fputs("'\\''", f);
+		else
+			fputc(s[i], f);
+	}
+	fputc('\'', f);
+}
+
+static char *join_argv(char *const *argv)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; argv && argv[i]; i++) {
+		if (i)
+			fputc(' ', f);
+		put_quoted(f, argv[i], strlen(argv[i]));
+	}
+	fclose(f);
+	return text;
+}
+
+/* The same from what the kernel has between arg_start and arg_end. */
+static char *join_args(const char *args, size_t len)
+{
+	char *text = NULL;
+	size_t size, at = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	while (at < len) {
+		size_t word = strnlen(args + at, len - at);
+
+		if (at)
+			fputc(' ', f);
+		put_quoted(f, args + at, word);
+		at += word + 1;
+	}
+	fclose(f);
+	return text;
+}
+
+static int add_program(struct owners *o, struct owner *w, uint64_t cgroup_id)
+{
+	int r = programs_grow(o);
+
+	if (r < 0)
+		return r;
+	r = add(o, w);
+	if (r < 0)
+		return r;
+	*program_slot(o->programs, o->programs_size, cgroup_id) =
+		(struct program){ .cgroup_id = cgroup_id, .owner = w };
+	o->n_programs++;
+	return 0;
+}
+
+int owners_add_program(struct owners *o, const struct owner_program *p)
+{
+	struct owner *w = calloc(1, sizeof(*w));
+	const char *base;
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->id = p->id;
+	w->node = p->node;
+	w->start = units_now_real();
+	w->exe = strdup(p->argv && p->argv[0] ? p->argv[0] : "");
+	w->argv = join_argv(p->argv);
+	w->cgroup = strdup(p->cgroup);
+	w->scenario = dup_or_null(p->scenario);
+	w->class = dup_or_null(p->class);
+	if (!w->exe || !w->argv || !w->cgroup) {
+		owner_free(w);
+		return -ENOMEM;
+	}
+	base = strrchr(w->exe, '/');
+	strncpy(w->comm, base ? base + 1 : w->exe, sizeof(w->comm) - 1);
+	pthread_mutex_lock(&o->lock);
+	w->activity = activity(o, p->activity);
+	r = add_program(o, w, p->cgroup_id);
+	pthread_mutex_unlock(&o->lock);
+	if (r < 0)
+		owner_free(w);
+	return r;
+}
+
+void owners_set_program_pid(struct owners *o, uint32_t id, uint32_t pid)
+{
+	struct owner **s;
+
+	pthread_mutex_lock(&o->lock);
+	s = slot(o, id, false);
+	if (s && *s) {
+		(*s)->ppid = 1; /* programs are their init's children */
+		(*s)->pid = pid;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* Processes by pid. */
+
+static struct process *process_slot(struct process *table, size_t size, uint32_t pid)
+{
+	size_t i = mix(pid) & (size - 1);
+
+	while (table[i].pid && table[i].pid != pid)
+		i = (i + 1) & (size - 1);
+	return &table[i];
+}
+
+static struct process *process_find(struct owners *o, uint32_t pid)
+{
+	struct process *p;
+
+	if (!o->processes_size)
+		return NULL;
+	p = process_slot(o->processes, o->processes_size, pid);
+	return p->pid ? p : NULL;
+}
+
+static struct process *process_get(struct owners *o, uint32_t pid)
+{
+	struct process *p;
+
+	if (2 * (o->n_processes + 1) > o->processes_size) {
+		size_t size = o->processes_size ? 2 * o->processes_size : 256;
+		struct process *table = calloc(size, sizeof(*table));
+
+		if (!table)
+			return NULL;
+		for (size_t i = 0; i < o->processes_size; i++)
+			if (o->processes[i].pid)
+				*process_slot(table, size, o->processes[i].pid) = o->processes[i];
+		free(o->processes);
+		o->processes = table;
+		o->processes_size = size;
+	}
+	p = process_slot(o->processes, o->processes_size, pid);
+	if (!p->pid) {
+		p->pid = pid;
+		o->n_processes++;
+	}
+	return p;
+}
+
+/* Removes and closes the gap, so that probing still finds what was put behind it. */
+static void process_del(struct owners *o, uint32_t pid)
+{
+	struct process *p = process_find(o, pid);
+	size_t size = o->processes_size, i, j;
+
+	if (!p)
+		return;
+	free(p->exe);
+	free(p->argv);
+	i = j = p - o->processes;
+	for (;;) {
+		size_t home;
+
+		j = (j + 1) & (size - 1);
+		if (!o->processes[j].pid)
+			break;
+		home = mix(o->processes[j].pid) & (size - 1);
+		if (((j - home) & (size - 1)) >= ((j - i) & (size - 1))) {
+			o->processes[i] = o->processes[j];
+			i = j;
+		}
+	}
+	memset(&o->processes[i], 0, sizeof(o->processes[i]));
+	o->n_processes--;
+}
+
+static void process_set(struct owners *o, uint32_t pid, char *exe, char *argv, bool cut)
+{
+	struct process *p = process_get(o, pid);
+
+	if (!p) {
+		free(exe);
+		free(argv);
+		return;
+	}
+	free(p->exe);
+	free(p->argv);
+	p->exe = exe;
+	p->argv = argv;
+	p->cut = cut;
+}
+
+static void on_fork(struct owners *o, const struct tag_event *ev)
+{
+	const struct process *parent = process_find(o, ev->ppid);
+	char *exe = parent ? dup_or_null(parent->exe) : NULL;
+	char *argv = parent ? dup_or_null(parent->argv) : NULL;
+
+	process_set(o, ev->pid, exe, argv, parent && parent->cut);
+}
+
+static void on_exec(struct owners *o, const struct tag_event *ev)
+{
+	size_t len = ev->args_len < TAG_ARGS_LEN ? ev->args_len : TAG_ARGS_LEN;
+	size_t exe_len = ev->exe_len < TAG_EXE_LEN ? ev->exe_len : TAG_EXE_LEN;
+
+	process_set(o, ev->pid, strndup(ev->exe, exe_len), join_args(ev->args, len),
+		    ev->args_len > TAG_ARGS_LEN);
+}
+
+static void on_owner(struct owners *o, const struct tag_event *ev)
+{
+	const struct process *p = process_find(o, ev->pid);
+	const struct program *prog = NULL;
+	struct owner *w;
+
+	if (o->programs_size)
+		prog = program_slot(o->programs, o->programs_size, ev->cgroup);
+	if (!prog || !prog->owner) {
+		log_warn("process %u (%.16s) has sockets but is of no program of this run", ev->pid,
+			 ev->comm);
+		return;
+	}
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return;
+	w->id = ev->owner;
+	w->node = prog->owner->node;
+	w->pid = ev->ns_pid;
+	w->ppid = ev->ns_ppid;
+	w->start = (int64_t)ev->start + o->boot_to_real;
+	memcpy(w->comm, ev->comm, sizeof(w->comm) - 1);
+	w->exe = strdup(p && p->exe ? p->exe : prog->owner->exe);
+	w->argv = strdup(p && p->argv ? p->argv : prog->owner->argv);
+	w->argv_cut = p && p->cut;
+	w->cgroup = strdup(prog->owner->cgroup);
+	w->scenario = dup_or_null(prog->owner->scenario);
+	w->class = dup_or_null(prog->owner->class);
+	w->activity = prog->owner->activity;
+	if (!w->exe || !w->argv || !w->cgroup || add(o, w) < 0)
+		owner_free(w);
+}
+
+void owners_event(struct owners *o, const struct tag_event *ev)
+{
+	pthread_mutex_lock(&o->lock);
+	switch (ev->type) {
+	case TAG_EV_FORK:
+		on_fork(o, ev);
+		break;
+	case TAG_EV_EXEC:
+		on_exec(o, ev);
+		break;
+	case TAG_EV_EXIT:
+		process_del(o, ev->pid);
+		break;
+	case TAG_EV_OWNER:
+		on_owner(o, ev);
+		break;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+const struct owner *owners_get(struct owners *o, uint32_t id)
+{
+	struct owner **s, *w;
+
+	pthread_mutex_lock(&o->lock);
+	s = slot(o, id & OWNER_MASK, false);
+	w = s ? *s : NULL;
+	pthread_mutex_unlock(&o->lock);
+	return w;
+}
+
+const struct activity_label *owners_activity(struct owners *o, uint32_t id)
+{
+	const struct activity_label *a;
+
+	pthread_mutex_lock(&o->lock);
+	a = activity(o, id);
+	pthread_mutex_unlock(&o->lock);
+	return a;
+}
+
+static void write_owner(const struct owners *o, const struct owner *w, struct csv *c)
+{
+	csv_uint(c, w->id);
+	csv_str(c, o->net->nodes[w->node].name);
+	csv_uint(c, w->pid);
+	csv_uint(c, w->ppid);
+	if (w->kernel)
+		csv_str(c, NULL);
+	else
+		csv_time(c, w->start);
+	csv_str(c, w->comm);
+	csv_str(c, w->exe);
+	csv_str(c, w->argv);
+	csv_str(c, w->cgroup);
+	if (w->activity)
+		csv_uint(c, w->activity->id);
+	else
+		csv_str(c, NULL);
+	csv_end(c);
+}
+
+int owners_write_csv(struct owners *o, FILE *f)
+{
+	static const char *const header[] = { "owner", "host",	"pid",	"ppid",	  "start",
+					      "comm",  "exe",	"argv", "cgroup", "activity" };
+	struct csv c;
+
+	csv_open(&c, f);
+	csv_row(&c, header, ARRAY_SIZE(header));
+	pthread_mutex_lock(&o->lock);
+	for (uint32_t id = 1; id <= o->max_id; id++) {
+		struct owner **s = slot(o, id, false);
+
+		if (s && *s)
+			write_owner(o, *s, &c);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return ferror(f) ? -EIO : 0;
+}

@@ -1,0 +1,6 @@
+/*
+ * The cgroup rung: a packet's owner is the program whose cgroup created its socket. Works on any
+ * kernel with BPF for tc and cgroups, without BTF.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0 */
+#include "capture/egress.bpf.h"
