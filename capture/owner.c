@@ -221,7 +221,11 @@ static void put_quoted(FILE *f, const char *s, size_t len)
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				   "%+,-./:=@_^~";
 
-	if (len && strspn(s, safe) >= len) {
+	size_t plain = 0;
+
+	while (plain < len && strchr(safe, s[plain])) /* s need not end in NUL */
+		plain++;
+	if (len && plain == len) {
 		fwrite(s, 1, len, f);
 		return;
 	}

@@ -29,10 +29,14 @@ void ring_close(struct ring *r);
 int ring_fd(const struct ring *r);
 /* Hands every packet of the blocks that are ready to fn; number of packets. */
 unsigned ring_read(struct ring *r, ring_packet_fn *fn, void *arg);
-/* Makes the kernel hand over the block it is filling (it does so by itself every few ms). */
+/* Hands out every packet that the kernel had counted by now, waiting for blocks not yet handed over. */
+void ring_drain(struct ring *r, ring_packet_fn *fn, void *arg);
+
 struct ring_stats {
-	uint64_t packets, drops, freezes;
+	uint64_t packets; /* seen, the dropped ones included */
+	uint64_t drops, freezes;
 };
-int ring_stats(struct ring *r, struct ring_stats *add); /* adds to what is there */
+int ring_update_stats(struct ring *r);
+const struct ring_stats *ring_stats(const struct ring *r); /* as of the last update */
 
 #endif

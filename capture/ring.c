@@ -1,0 +1,219 @@
+/* The TPACKET_V3 ring: blocks of packets shared with the kernel, read without a copy. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include "capture/ring.h"
+#include "core/units.h"
+#include "emu/netns.h"
+
+#define BLOCK_SIZE   (1u << 20) /* holds a 64 KiB frame many times over */
+#define RETIRE_MS    20		/* a block that is not full is handed over after this */
+#define VLAN_TAG_LEN 4
+
+struct ring {
+	int fd;
+	uint8_t *map;
+	unsigned n_blocks, next;
+	struct ring_stats stats;
+	uint64_t read;	    /* packets handed out */
+	uint8_t *vlan_copy; /* a frame with its VLAN tag put back; made when first needed */
+	uint32_t snaplen;
+};
+
+static int set_ring(struct ring *r, uint64_t size)
+{
+	int version = TPACKET_V3;
+	struct tpacket_req3 req = {
+		.tp_block_size = BLOCK_SIZE,
+		.tp_frame_size = TPACKET_ALIGNMENT << 7,
+		.tp_retire_blk_tov = RETIRE_MS,
+		.tp_feature_req_word = TP_FT_REQ_FILL_RXHASH,
+	};
+
+	r->n_blocks = size / BLOCK_SIZE < 4 ? 4 : size / BLOCK_SIZE;
+	req.tp_block_nr = r->n_blocks;
+	req.tp_frame_nr = (BLOCK_SIZE / req.tp_frame_size) * r->n_blocks;
+	if (setsockopt(r->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) < 0 ||
+	    setsockopt(r->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)) < 0)
+		return -errno;
+	r->map = mmap(NULL, (size_t)r->n_blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      r->fd, 0);
+	if (r->map == MAP_FAILED) {
+		r->map = NULL;
+		return -errno;
+	}
+	return 0;
+}
+
+static int set_bind(const struct ring *r, int ifindex)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = ifindex,
+	};
+
+	return bind(r->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
+}
+
+/* A socket stays in the namespace it was made in. */
+static int socket_in(int ns_fd)
+{
+	int old = netns_enter(ns_fd), fd, saved;
+
+	if (old < 0)
+		return old;
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* protocol 0: nothing until bind */
+	saved = errno;
+	netns_leave(old);
+	return fd < 0 ? -saved : fd;
+}
+
+int ring_open(int ns_fd, int ifindex, uint64_t size, uint32_t snaplen, struct ring **ret,
+	      struct err *err)
+{
+	struct ring *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	r->snaplen = snaplen;
+	r->fd = socket_in(ns_fd);
+	e = r->fd < 0 ? r->fd : 0;
+	if (e == 0)
+		e = set_ring(r, size);
+	if (e == 0)
+		e = set_bind(r, ifindex);
+	if (e < 0) {
+		ring_close(r);
+		return err_sys(err, -e, "cannot open a capture ring of %u MiB", r->n_blocks);
+	}
+	*ret = r;
+	return 0;
+}
+
+void ring_close(struct ring *r)
+{
+	if (!r)
+		return;
+	if (r->map)
+		munmap(r->map, (size_t)r->n_blocks * BLOCK_SIZE);
+	if (r->fd >= 0)
+		close(r->fd);
+	free(r->vlan_copy);
+	free(r);
+}
+
+int ring_fd(const struct ring *r)
+{
+	return r->fd;
+}
+
+/* The kernel keeps a VLAN tag beside the frame; on the wire it is in it. */
+static void put_vlan_back(struct ring *r, const struct tpacket3_hdr *h, struct ring_packet *p)
+{
+	uint16_t tag[2];
+
+	if (!r->vlan_copy)
+		r->vlan_copy = malloc(BLOCK_SIZE);
+	if (!r->vlan_copy || p->caplen < 2 * ETH_ALEN)
+		return;
+	tag[0] = htons(h->tp_status & TP_STATUS_VLAN_TPID_VALID ? h->hv1.tp_vlan_tpid : ETH_P_8021Q);
+	tag[1] = htons(h->hv1.tp_vlan_tci);
+	memcpy(r->vlan_copy, p->data, 2 * ETH_ALEN);
+	memcpy(r->vlan_copy + 2 * ETH_ALEN, tag, VLAN_TAG_LEN);
+	memcpy(r->vlan_copy + 2 * ETH_ALEN + VLAN_TAG_LEN, p->data + 2 * ETH_ALEN,
+	       p->caplen - 2 * ETH_ALEN);
+	p->data = r->vlan_copy;
+	p->caplen += VLAN_TAG_LEN;
+	p->len += VLAN_TAG_LEN;
+}
+
+static void hand_out(struct ring *r, const struct tpacket3_hdr *h, ring_packet_fn *fn, void *arg)
+{
+	const struct sockaddr_ll *ll =
+		(const void *)((const uint8_t *)h + TPACKET_ALIGN(sizeof(*h)));
+	struct ring_packet p = {
+		.ts = h->tp_sec * NSEC_PER_SEC + h->tp_nsec,
+		.hash = h->hv1.tp_rxhash,
+		.ifindex = ll->sll_ifindex,
+		.outgoing = ll->sll_pkttype == PACKET_OUTGOING,
+		.caplen = h->tp_snaplen,
+		.len = h->tp_len,
+		.data = (const uint8_t *)h + h->tp_mac,
+	};
+
+	if (h->tp_status & TP_STATUS_VLAN_VALID)
+		put_vlan_back(r, h, &p);
+	if (p.caplen > r->snaplen)
+		p.caplen = r->snaplen;
+	fn(arg, &p);
+}
+
+unsigned ring_read(struct ring *r, ring_packet_fn *fn, void *arg)
+{
+	unsigned total = 0;
+
+	for (;;) {
+		struct tpacket_block_desc *b = (void *)(r->map + (size_t)r->next * BLOCK_SIZE);
+		struct tpacket_hdr_v1 *bh = &b->hdr.bh1;
+		const uint8_t *at;
+
+		if (!(__atomic_load_n(&bh->block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+			break;
+		at = (const uint8_t *)b + bh->offset_to_first_pkt;
+		for (uint32_t i = 0; i < bh->num_pkts; i++) {
+			const struct tpacket3_hdr *h = (const void *)at;
+
+			hand_out(r, h, fn, arg);
+			at += h->tp_next_offset;
+		}
+		total += bh->num_pkts;
+		__atomic_store_n(&bh->block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		r->next = (r->next + 1) % r->n_blocks;
+	}
+	r->read += total;
+	return total;
+}
+
+void ring_drain(struct ring *r, ring_packet_fn *fn, void *arg)
+{
+	const struct ring_stats *s = &r->stats;
+	uint64_t until;
+
+	if (ring_update_stats(r) < 0)
+		return;
+	until = s->packets - s->drops;
+	while (r->read < until) {
+		struct pollfd p = { .fd = r->fd, .events = POLLIN };
+
+		if (ring_read(r, fn, arg) == 0 && poll(&p, 1, 50 * RETIRE_MS) == 0)
+			return; /* the kernel counts what it then dropped elsewhere; do not hang */
+	}
+}
+
+int ring_update_stats(struct ring *r)
+{
+	struct tpacket_stats_v3 s;
+	socklen_t len = sizeof(s);
+
+	if (getsockopt(r->fd, SOL_PACKET, PACKET_STATISTICS, &s, &len) < 0)
+		return -errno;
+	/* The kernel starts again from 0 at each reading; its packets include the drops. */
+	r->stats.packets += s.tp_packets;
+	r->stats.drops += s.tp_drops;
+	r->stats.freezes += s.tp_freeze_q_cnt;
+	return 0;
+}
+
+const struct ring_stats *ring_stats(const struct ring *r)
+{
+	return &r->stats;
+}

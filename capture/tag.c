@@ -1,0 +1,300 @@
+/*
+ * Loads the BPF programs of the best rung that this kernel takes and attaches them to a run.
+ *
+ * Everything is held by fds: links and maps go when this process goes, and the egress filters go
+ * with their interfaces. A rung is a row of a table; the first that loads is used.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include "capture/tag.h"
+#include "core/log.h"
+#include "rung_cgroup.skel.h"
+#include "rung_raw_tp.skel.h"
+
+const char *const tag_rung_name[] = { "none", "cgroup", "raw_tp" };
+
+#define MAX_LINKS 16
+
+struct tag {
+	enum tag_rung rung;
+	struct rung_cgroup_bpf *cgroup; /* one of the two skeletons, by rung */
+	struct rung_raw_tp_bpf *raw_tp;
+	struct bpf_object *obj; /* of the skeleton */
+	int egress_fd;
+	uint32_t *next_owner; /* shared with BPF */
+	const uint64_t *lost;
+	struct bpf_link *links[MAX_LINKS];
+	size_t n_links;
+	struct ring_buffer *processes, *ready;
+	struct owners *owners;
+	tag_ready_fn *ready_fn;
+	void *ready_arg;
+	uint32_t own_counter; /* ids where there is no BPF */
+};
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return 0; /* a rung that is refused is no news; the error comes back as errno */
+}
+
+static int open_cgroup(struct tag *t)
+{
+	t->cgroup = rung_cgroup_bpf__open_and_load();
+	if (!t->cgroup)
+		return -errno;
+	t->obj = t->cgroup->obj;
+	t->egress_fd = bpf_program__fd(t->cgroup->progs.egress);
+	t->next_owner = &t->cgroup->data->next_owner;
+	t->lost = (const uint64_t *)&t->cgroup->bss->lost_events;
+	return 0;
+}
+
+/* Is the tracepoint in this kernel's BTF? */
+static bool have_tracepoint(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	char type[64];
+	bool have;
+
+	if (!btf)
+		return false;
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	have = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+	btf__free(btf);
+	return have;
+}
+
+static int open_raw_tp(struct tag *t)
+{
+	struct rung_raw_tp_bpf *s;
+	int r;
+
+	if (!have_tracepoint("sock_send_length"))
+		return -EOPNOTSUPP;
+	s = rung_raw_tp_bpf__open();
+	if (!s)
+		return -errno;
+	/* Linux 6.16; before it, a socket's first bytes may carry whom it was inherited from. */
+	bpf_program__set_autoload(s->progs.on_tcp_send, have_tracepoint("tcp_sendmsg_locked"));
+	r = rung_raw_tp_bpf__load(s);
+	if (r < 0) {
+		rung_raw_tp_bpf__destroy(s);
+		return r;
+	}
+	t->raw_tp = s;
+	t->obj = s->obj;
+	t->egress_fd = bpf_program__fd(s->progs.egress);
+	t->next_owner = &s->data->next_owner;
+	t->lost = (const uint64_t *)&s->bss->lost_events;
+	return 0;
+}
+
+static const struct rung_ops {
+	enum tag_rung rung;
+	int (*open)(struct tag *t);
+} rungs[] = {
+	{ TAG_RUNG_RAW_TP, open_raw_tp },
+	{ TAG_RUNG_CGROUP, open_cgroup },
+};
+
+static int map_fd(const struct tag *t, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(t->obj, name);
+}
+
+/* Each interface's kernel: a host's own, and a switch's for its bridge. */
+static int fill_kernel_owners(struct tag *t, const struct net *net)
+{
+	int fd = map_fd(t, "kernel_owner");
+
+	for (size_t i = 0; i < net->n_ifaces; i++) {
+		const struct iface *ifc = &net->ifaces[i];
+		uint32_t key = ifc->ifindex, value = OWNER_KERNEL(ifc->node);
+
+		if (bpf_map_update_elem(fd, &key, &value, BPF_ANY) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int tag_open(const struct net *net, enum tag_rung max, struct tag **ret, struct err *err)
+{
+	struct tag *t = calloc(1, sizeof(*t));
+	int r = -EOPNOTSUPP;
+
+	if (!t)
+		return -ENOMEM;
+	t->egress_fd = -1;
+	t->own_counter = OWNER_FIRST;
+	t->next_owner = &t->own_counter;
+	libbpf_set_print(quiet);
+	for (size_t i = 0; i < ARRAY_SIZE(rungs); i++) {
+		if (rungs[i].rung > max)
+			continue;
+		r = rungs[i].open(t);
+		if (r == 0) {
+			t->rung = rungs[i].rung;
+			break;
+		}
+		log_debug("tag rung %s: %s", tag_rung_name[rungs[i].rung], strerror(-r));
+	}
+	if (t->rung != TAG_RUNG_NONE) {
+		r = fill_kernel_owners(t, net);
+		if (r < 0) {
+			tag_close(t);
+			return err_sys(err, -r, "cannot fill the tag's table of interfaces");
+		}
+	} else if (max != TAG_RUNG_NONE) {
+		log_warn("no BPF programs may be loaded here: packets get no owner");
+	}
+	*ret = t;
+	return 0;
+}
+
+void tag_close(struct tag *t)
+{
+	if (!t)
+		return;
+	while (t->n_links)
+		bpf_link__destroy(t->links[--t->n_links]);
+	ring_buffer__free(t->processes);
+	ring_buffer__free(t->ready);
+	rung_cgroup_bpf__destroy(t->cgroup);
+	rung_raw_tp_bpf__destroy(t->raw_tp);
+	free(t);
+}
+
+enum tag_rung tag_rung_of(const struct tag *t)
+{
+	return t->rung;
+}
+
+int tag_egress_fd(const struct tag *t)
+{
+	return t->egress_fd;
+}
+
+/* Cgroup programs go to the run's cgroup, tracepoints are global, the egress filter is emu's. */
+static int attach_program(struct tag *t, struct bpf_program *p, int cgroup_fd)
+{
+	struct bpf_link *link;
+
+	if (!bpf_program__autoload(p))
+		return 0;
+	switch (bpf_program__type(p)) {
+	case BPF_PROG_TYPE_SCHED_CLS:
+		return 0;
+	case BPF_PROG_TYPE_TRACING:
+		link = bpf_program__attach(p);
+		break;
+	default:
+		link = bpf_program__attach_cgroup(p, cgroup_fd);
+		break;
+	}
+	if (!link)
+		return -errno;
+	if (t->n_links == MAX_LINKS) {
+		bpf_link__destroy(link);
+		return -E2BIG;
+	}
+	t->links[t->n_links++] = link;
+	return 0;
+}
+
+static int on_process_event(void *ctx, void *data, size_t size)
+{
+	struct tag *t = ctx;
+
+	owners_event(t->owners, data);
+	return 0;
+}
+
+static int on_ready_event(void *ctx, void *data, size_t size)
+{
+	const struct tag_ready *ev = data;
+	struct tag *t = ctx;
+
+	t->ready_fn(t->ready_arg, ev->netns, ev->proto, ev->port);
+	return 0;
+}
+
+static int open_buffers(struct tag *t)
+{
+	t->ready = ring_buffer__new(map_fd(t, "ready_events"), on_ready_event, t, NULL);
+	if (!t->ready)
+		return -errno;
+	if (t->rung < TAG_RUNG_RAW_TP)
+		return 0;
+	t->processes = ring_buffer__new(map_fd(t, "process_events"), on_process_event, t, NULL);
+	return t->processes ? 0 : -errno;
+}
+
+int tag_attach(struct tag *t, int cgroup_fd, struct owners *owners, struct err *err)
+{
+	struct bpf_program *p;
+	uint32_t zero = 0;
+	int r;
+
+	t->owners = owners;
+	if (t->rung == TAG_RUNG_NONE)
+		return 0;
+	r = open_buffers(t);
+	if (r < 0)
+		return err_sys(err, -r, "cannot open the tag's event buffers");
+	if (t->rung >= TAG_RUNG_RAW_TP &&
+	    bpf_map_update_elem(map_fd(t, "run_cgroup"), &zero, &cgroup_fd, BPF_ANY) < 0)
+		return err_sys(err, errno, "cannot tell the tag the run's cgroup");
+	bpf_object__for_each_program(p, t->obj) {
+		r = attach_program(t, p, cgroup_fd);
+		if (r < 0)
+			return err_sys(err, -r, "cannot attach the tag's program %s",
+				       bpf_program__name(p));
+	}
+	return 0;
+}
+
+int tag_set_program(struct tag *t, uint64_t cgroup_id, uint32_t owner)
+{
+	if (t->rung == TAG_RUNG_NONE)
+		return 0;
+	if (bpf_map_update_elem(map_fd(t, "cgroup_owner"), &cgroup_id, &owner, BPF_ANY) < 0)
+		return -errno;
+	return 0;
+}
+
+int tag_read_processes(struct tag *t)
+{
+	return t->processes ? ring_buffer__consume(t->processes) : 0;
+}
+
+uint64_t tag_lost_events(const struct tag *t)
+{
+	return t->lost ? __atomic_load_n(t->lost, __ATOMIC_RELAXED) : 0;
+}
+
+int tag_ready_fd(const struct tag *t)
+{
+	return t->ready ? ring_buffer__epoll_fd(t->ready) : -1;
+}
+
+int tag_read_ready(struct tag *t, tag_ready_fn *fn, void *arg)
+{
+	if (!t->ready)
+		return 0;
+	t->ready_fn = fn;
+	t->ready_arg = arg;
+	return ring_buffer__consume(t->ready);
+}
+
+uint32_t tag_new_owner(struct tag *t)
+{
+	uint32_t id = __atomic_fetch_add(t->next_owner, 1, __ATOMIC_RELAXED);
+
+	return id <= OWNER_MASK ? id : OWNER_NONE;
+}
