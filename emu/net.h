@@ -13,10 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "core/err.h"
+#include "emu/idmap.h"
 
 #define NET_NODES_MAX 4096 /* bounded by the owner ids kept for kernels, see capture/tag_bpf.h */
+#define NET_LINKS_MAX 65536
 #define NODE_NAME_MAX 63   /* a host name, RFC 1123 */
-#define NET_NONE      UINT32_MAX
+#define NET_NONE      IDMAP_NONE
 
 /* Interface indexes start here; each is unique in its whole network, so an index names an interface. */
 #define NET_IFINDEX_BASE 100
@@ -40,7 +42,10 @@ struct node_limits {
 	uint64_t pids;
 };
 
-/* An IPv4 route; addresses in host byte order. via 0: on the link. */
+/*
+ * An IPv4 route; addresses in host byte order. via 0: on the link. The routes of a node's own subnets
+ * are not listed: the kernel makes them with the addresses.
+ */
 struct route {
 	uint32_t dst;
 	uint8_t prefix;
@@ -55,6 +60,7 @@ struct node {
 	char *hostname;	    /* what the host calls itself; its name unless given or drawn */
 	uint32_t *ifaces;   /* indexes in net->ifaces, in the order of links */
 	size_t n_ifaces;
+	uint32_t primary;   /* the interface whose address every host reaches, or NET_NONE */
 	struct route *routes;
 	size_t n_routes;
 	struct node_limits limits;
@@ -69,6 +75,7 @@ struct iface {
 	uint8_t mac[6];
 	uint32_t addr; /* IPv4 in host byte order; 0: none (switch ports) */
 	uint8_t prefix;
+	int addr_line, mac_line; /* of the keys that gave them; 0: assigned by net_finish() */
 };
 
 /* Distributions a link's delay may have; netem's words. */
@@ -97,15 +104,19 @@ struct net {
 	uint64_t seed;
 	uint32_t subnet; /* host byte order */
 	uint8_t prefix;
+	int subnet_line;     /* of its key; 0: the default */
 	bool ipv6;	     /* off: no IPv6 chatter */
 	bool random_addrs;   /* addresses drawn from the seed rather than counted up */
 	bool drawn_hostnames;
+	char *scenario_path; /* a folder of scenarios beside ours, or NULL */
 	struct node *nodes;
 	size_t n_nodes;
 	struct iface *ifaces;
 	size_t n_ifaces;
 	struct link *links;
 	size_t n_links;
+	struct idmap by_name; /* nodes, see net_find() */
+	struct idmap by_addr; /* interfaces, see net_find_addr() */
 };
 
 /* Building. Each returns the new index or a negative errno (-EINVAL with err filled). */
@@ -113,7 +124,7 @@ void net_init(struct net *net); /* defaults: name "net", seed 1, subnet 10.0.0.0
 void net_free(struct net *net);
 #define _cleanup_net_ _cleanup_(net_free)
 int net_add_node(struct net *net, enum node_kind kind, const char *name, int line, struct err *err);
-/* addr 0: to be assigned. Ends are node indexes. */
+/* Ends are node indexes. Interfaces' addr and mac may then be given; 0 ones are assigned later. */
 int net_add_link(struct net *net, uint32_t a, uint32_t b, int line, struct err *err);
 
 /* Index of a node by name, or NET_NONE. */
@@ -127,7 +138,7 @@ static inline uint32_t net_peer(const struct net *net, uint32_t iface)
 
 	return net->links[i->link].iface[!i->end];
 }
-/* The first address of a node, host byte order, or 0. */
+/* The address that other hosts reach a node by (its first, as a rule), host byte order, or 0. */
 uint32_t net_node_addr(const struct net *net, uint32_t node);
 
 /*
@@ -139,6 +150,9 @@ int net_finish(struct net *net, struct err *err);
 /* Does any link shape packets, and does any need sch_netem (delay, jitter or loss)? */
 bool net_uses_rate(const struct net *net);
 bool net_uses_netem(const struct net *net);
+
+/* Is it a name that a host may have: letters, digits and inner hyphens, at most 63, not only digits? */
+bool net_name_ok(const char *name);
 
 /* "10.0.0.1" into buf of at least 16 bytes, which is returned. */
 const char *net_format_addr(char *buf, uint32_t addr);

@@ -40,7 +40,10 @@ void topo_print(const struct net *net, const struct topo_section *sections, size
 /* An unknown key of a section: adds "unknown key 'x' in [host]; did you mean 'y'?". */
 int topo_unknown_key(const struct net *net, const struct ini_section *s, const struct ini_key *k,
 		     const char *const *known, size_t n_known, struct err *err);
-/* The nodes that a value like "h{1..3} files" names; -EINVAL with err for an unknown one or none. */
+/*
+ * The nodes that a value like "h{1..3} files" names, each once; -EINVAL with err for an unknown one or
+ * none. kind NODE_KINDS: of any kind. The array is the caller's to free.
+ */
 int topo_parse_nodes(const struct net *net, const struct ini_key *k, enum node_kind kind,
 		     uint32_t **ret_nodes, size_t *ret_n, struct err *err);
 
