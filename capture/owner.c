@@ -517,6 +517,24 @@ const struct activity_label *owners_activity(struct owners *o, uint32_t id)
 	return a;
 }
 
+size_t owners_label_max(struct owners *o)
+{
+	size_t max = 0;
+
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->n_activities; i++) {
+		const struct activity_label *a = o->activities[i];
+		int n = a ? snprintf(NULL, 0, " scenario=%s/%s activity=%u", a->scenario, a->sub,
+				     a->id) :
+			    0;
+
+		if (n > 0 && (size_t)n > max)
+			max = n;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return max;
+}
+
 static void write_owner(const struct owners *o, const struct owner *w, struct csv *c)
 {
 	csv_uint(c, w->id);

@@ -67,6 +67,9 @@ void owners_event(struct owners *o, const struct tag_event *ev);
 const struct owner *owners_get(struct owners *o, uint32_t id);
 const struct activity_label *owners_activity(struct owners *o, uint32_t id);
 
+/* Bytes of the longest " scenario=S/SUB activity=N" that the registered activities can give. */
+size_t owners_label_max(struct owners *o);
+
 /* owners.csv, see the contract in docs/design.md. */
 int owners_write_csv(struct owners *o, FILE *f);
 
