@@ -24,6 +24,8 @@ int units_parse_rate(const char *s, uint64_t *ret_bps, const char **ret_why);
 int units_parse_size(const char *s, uint64_t *ret_bytes, const char **ret_why);
 /* "50%" or "0.1%": a share from 0 to 1. "150%" is refused unless over_one. */
 int units_parse_share(const char *s, bool over_one, double *ret_share, const char **ret_why);
+/* "5", "-0.25": a bare number, read the same in every locale. */
+int units_parse_number(const char *s, double *ret, const char **ret_why);
 int units_parse_uint(const char *s, uint64_t min, uint64_t max, uint64_t *ret, const char **ret_why);
 int units_parse_bool(const char *s, bool *ret, const char **ret_why); /* yes no true false on off 1 0 */
 

@@ -1,0 +1,43 @@
+/* UTF-8 by the table of well-formed byte sequences (Unicode, table 3-7). */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/utf8.h"
+
+#include <stdint.h>
+
+/* The range of the second byte for each range of first bytes; later bytes are 80..BF. */
+static const struct utf8_form {
+	uint8_t first_lo, first_hi, second_lo, second_hi, len;
+} utf8_forms[] = {
+	{0x00, 0x7f, 0, 0, 1},
+	{0xc2, 0xdf, 0x80, 0xbf, 2},
+	{0xe0, 0xe0, 0xa0, 0xbf, 3},
+	{0xe1, 0xec, 0x80, 0xbf, 3},
+	{0xed, 0xed, 0x80, 0x9f, 3},
+	{0xee, 0xef, 0x80, 0xbf, 3},
+	{0xf0, 0xf0, 0x90, 0xbf, 4},
+	{0xf1, 0xf3, 0x80, 0xbf, 4},
+	{0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+size_t utf8_len(const char *s, size_t n)
+{
+	const uint8_t *b = (const uint8_t *)s;
+
+	if (!n)
+		return 0;
+	for (size_t i = 0; i < sizeof(utf8_forms) / sizeof(utf8_forms[0]); i++) {
+		const struct utf8_form *f = &utf8_forms[i];
+
+		if (b[0] < f->first_lo || b[0] > f->first_hi)
+			continue;
+		if (n < f->len)
+			return 0;
+		if (f->len > 1 && (b[1] < f->second_lo || b[1] > f->second_hi))
+			return 0;
+		for (size_t k = 2; k < f->len; k++)
+			if (b[k] < 0x80 || b[k] > 0xbf)
+				return 0;
+		return f->len;
+	}
+	return 0;
+}
