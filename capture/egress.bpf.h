@@ -1,6 +1,6 @@
 /*
- * What every rung has: the egress program that writes the tag, and the programs that say when a
- * server's socket is ready. Needs no kernel BTF.
+ * What every rung has: the parts of an egress program, which writes the tag, and the programs that say
+ * when a server's socket is ready. Needs no kernel BTF.
  */
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0 */
 #ifndef CAPTURE_EGRESS_BPF_H
@@ -77,18 +77,16 @@ static __always_inline __u32 owner_of_skb(struct __sk_buff *skb)
 	return owner ? *owner : OWNER_NONE;
 }
 
-SEC("tc")
-int egress(struct __sk_buff *skb)
+/* A packet that came in before it goes out is forwarded: it keeps its sender's tag. */
+static __always_inline bool is_forwarded(const struct __sk_buff *skb)
 {
-	__u32 owner;
+	return skb->ingress_ifindex != 0;
+}
 
-	/* A packet that came in before it goes out is forwarded: it keeps its sender's tag. */
-	if (skb->ingress_ifindex)
-		return TC_ACT_UNSPEC;
-	owner = owner_of_skb(skb);
+static __always_inline void set_tag(struct __sk_buff *skb, __u32 owner)
+{
 	if (owner)
 		bpf_set_hash(skb, (bpf_get_hash_recalc(skb) & ~OWNER_MASK) | owner);
-	return TC_ACT_UNSPEC;
 }
 
 static __always_inline void ready(__u64 netns, __u32 addr4, __u16 port, __u8 proto)

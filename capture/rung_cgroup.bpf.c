@@ -4,3 +4,11 @@
  */
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0 */
 #include "capture/egress.bpf.h"
+
+SEC("tc")
+int egress(struct __sk_buff *skb)
+{
+	if (!is_forwarded(skb))
+		set_tag(skb, owner_of_skb(skb));
+	return TC_ACT_UNSPEC;
+}

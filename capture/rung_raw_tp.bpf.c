@@ -84,6 +84,14 @@ struct {
 	__uint(max_entries, 8 * 1024 * 1024);
 } process_events SEC(".maps");
 
+/* The UDP socket (by cookie) that each thread last sent from. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 14);
+	__type(key, __u64);
+	__type(value, __u64);
+} sending SEC(".maps");
+
 /* The pid of a task in the namespace that is at level, 0 where it is not seen. */
 static __always_inline __u32 pid_at(struct task_struct *task, unsigned int level)
 {
@@ -200,18 +208,63 @@ int on_connect6(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
+/* UDP without a lock: two processes may send from one socket at once, so note who is at it. */
+static __always_inline void set_sending(struct bpf_sock_addr *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid(), cookie = bpf_get_socket_cookie(ctx);
+
+	set_cgroup_sock(ctx->sk);
+	bpf_map_update_elem(&sending, &thread, &cookie, BPF_ANY);
+}
+
 SEC("cgroup/sendmsg4")
 int on_sendmsg4(struct bpf_sock_addr *ctx)
 {
-	set_cgroup_sock(ctx->sk);
+	set_sending(ctx);
 	return 1;
 }
 
 SEC("cgroup/sendmsg6")
 int on_sendmsg6(struct bpf_sock_addr *ctx)
 {
-	set_cgroup_sock(ctx->sk);
+	set_sending(ctx);
 	return 1;
+}
+
+/*
+ * A datagram passes egress in the context of its sendmsg(2), unless it waited for ARP. So the thread
+ * that is at it is the sender, if this is the socket that it noted.
+ */
+static __always_inline __u32 sender_in_context(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct task_struct *task;
+	__u64 thread, *cookie;
+	__u32 tgid, *owner;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!sk || sk->protocol != IPPROTO_UDP)
+		return OWNER_NONE;
+	task = (struct task_struct *)bpf_get_current_task();
+	tgid = BPF_CORE_READ(task, tgid);
+	thread = (__u64)tgid << 32 | (__u32)BPF_CORE_READ(task, pid);
+	cookie = bpf_map_lookup_elem(&sending, &thread);
+	if (!cookie || *cookie != bpf_get_socket_cookie(skb))
+		return OWNER_NONE;
+	owner = bpf_map_lookup_elem(&process_owner, &tgid);
+	return owner ? *owner : OWNER_NONE;
+}
+
+SEC("tc")
+int egress(struct __sk_buff *skb)
+{
+	__u32 owner;
+
+	if (is_forwarded(skb))
+		return TC_ACT_UNSPEC;
+	owner = sender_in_context(skb);
+	set_tag(skb, owner ? owner : owner_of_skb(skb));
+	return TC_ACT_UNSPEC;
 }
 
 static __always_inline void set_sock(struct sock *sk)
