@@ -3,6 +3,7 @@
 #ifndef EMU_NETNS_H
 #define EMU_NETNS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "core/err.h"
 
