@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Runs the oracle scenario and holds each data packet's owner against what its payload says.
+
+usage: oracle.py DETNET ORACLE [RUNG]
+
+The payloads are written by the processes themselves and read back by tshark; nothing of detnet's
+own labelling code is used to judge it. On the rung raw_tp every data packet must be right. On the cgroup
+rung the owner is the program, so the host must be right and the share of right pids is only printed.
+"""
+import collections
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOPO = """[network]
+name = oracle
+seed = 11
+scenario_path = {path}
+[switch s1]
+[host h1]
+switch = s1
+[host h2]
+switch = s1
+[host server]
+switch = s1
+[scenario oracle]
+server = server
+clients = h1 h2
+every = 1ms
+count = 1
+[capture]
+tag = {rung}
+"""
+
+WHO = re.compile(rb"host=(\S+) pid=(\d+)\n")
+
+
+def packets(capture):
+    """(comment, payload) of every packet with a TCP or UDP payload."""
+    out = subprocess.run(
+        ["tshark", "-r", capture, "-Y", "tcp.len > 0 or udp", "-T", "fields", "-E", "separator=|",
+         "-e", "frame.comment", "-e", "tcp.payload", "-e", "udp.payload", "-e", "udp.srcport",
+         "-e", "tcp.srcport"],
+        check=True, capture_output=True, text=True).stdout
+    for line in out.splitlines():
+        comment, tcp, udp, udp_port, tcp_port = line.split("|")
+        kind = ("udp" if udp else "tcp") + (" server" if (udp_port or tcp_port) in
+                                            ("7001", "7002", "7003") else " client")
+        yield comment, bytes.fromhex(tcp or udp), kind
+
+
+def main():
+    detnet, oracle = sys.argv[1:3]
+    rung = sys.argv[3] if len(sys.argv) > 3 else "auto"
+    with tempfile.TemporaryDirectory(prefix="detnet-oracle-") as tmp:
+        tmp = pathlib.Path(tmp)
+        scenario = tmp / "scenarios" / "oracle"
+        shutil.copytree(pathlib.Path(__file__).parent / "oracle", scenario)
+        shutil.copy(oracle, scenario / "oracle")
+        topo = tmp / "oracle.ini"
+        topo.write_text(TOPO.format(path=tmp / "scenarios", rung=rung))
+        subprocess.run([detnet, "run", str(topo), "-o", str(tmp / "out"), "--duration", "1s"],
+                       check=True, stdout=subprocess.DEVNULL)
+        activities = (tmp / "out" / "activities.csv").read_text()
+        assert activities.count(",ok,") == 2, activities
+        manifest = (tmp / "out" / "manifest.json").read_text()
+        got = re.search(r'"rung": *"(\w+)"', manifest).group(1)
+        return judge(str(tmp / "out" / "capture.pcapng"), got)
+
+
+def judge(capture, rung):
+    seen, right, host_right = (collections.Counter() for _ in range(3))
+    for comment, payload, kind in packets(capture):
+        who = WHO.findall(payload)
+        assert who, payload
+        assert len(set(who)) == 1, f"one segment by two writers: {payload}"
+        host, pid = (w.decode() for w in who[0])
+        label = re.match(r"host=(\S+) pid=(\d+) ", comment)
+        seen[kind] += 1
+        host_right[kind] += bool(label) and label.group(1) == host
+        right[kind] += bool(label) and label.groups() == (host, pid)
+    print(f"rung {rung}")
+    for kind in sorted(seen):
+        print(f"  {kind}: {seen[kind]} data packets, host right {host_right[kind]},"
+              f" process right {right[kind]} ({100 * right[kind] / seen[kind]:.2f}%)")
+    assert sum(seen.values()) >= 2 * 2 * 2 * (1000 + 1000), "packets are missing"
+    assert host_right == seen, "a packet names the wrong host"
+    if rung == "raw_tp":
+        assert right == seen, "a packet names the wrong process"
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
