@@ -46,4 +46,11 @@ void ini_free(struct ini *ini);
 /* The value of a key, or NULL. */
 const char *ini_get(const struct ini_section *s, const char *key);
 
+/*
+ * ini_read() lets a key be given more than once in a section. This refuses all that are, but those
+ * named in may_repeat: 0, or -EINVAL with an error for each repetition.
+ */
+int ini_refuse_duplicates(const char *file, const struct ini_section *s,
+			  const char *const *may_repeat, size_t n, struct err *err);
+
 #endif
