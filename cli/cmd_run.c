@@ -1,0 +1,220 @@
+/* detnet run: an experiment with its progress, then a table of what came of it. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/command.h"
+#include "cli/signals.h"
+#include "core/units.h"
+#include "scenarios/engine/run.h"
+
+#define LINE_EVERY (5 * NSEC_PER_SEC) /* between progress lines where there is no terminal */
+
+struct progress {
+	bool terminal, shown;
+	const char *phase;
+	int64_t next_line;
+};
+
+/* 1234567 as "1,234,567". */
+static const char *grouped(char buf[32], uint64_t v)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)v);
+	char *out = buf;
+
+	for (int i = 0; i < n; i++) {
+		if (i && (n - i) % 3 == 0)
+			*out++ = ',';
+		*out++ = digits[i];
+	}
+	*out = '\0';
+	return buf;
+}
+
+static void show_progress(void *arg, const struct run_progress *p)
+{
+	struct progress *pr = arg;
+	int64_t now = units_now_mono();
+	char packets[32], size[32];
+
+	if (!pr->terminal && pr->phase && !strcmp(pr->phase, p->phase) && now < pr->next_line)
+		return;
+	pr->phase = p->phase;
+	pr->next_line = now + LINE_EVERY;
+	pr->shown = true;
+	fprintf(stderr, "%s%5.1f s of %.0f s  %-16s %s packets (%s)  activities: %u done, %u failed, "
+		"%u running, %u planned%s%s",
+		pr->terminal ? "\r" : "", (double)p->elapsed / 1e9, (double)p->duration / 1e9, p->phase,
+		grouped(packets, p->capture.packets),
+		units_human_size(size, sizeof(size), p->capture.bytes), p->done, p->failed, p->running,
+		p->planned, p->capture.drops ? "  DROPS" : "", pr->terminal ? "\033[K" : "\n");
+	fflush(stderr);
+}
+
+static double share_labelled(const struct capture_stats *c)
+{
+	return c->packets ? 100.0 * (double)(c->packets - c->unlabelled) / (double)c->packets : 100.0;
+}
+
+static void print_row(const char *scenario, const char *class, const uint64_t n[6])
+{
+	char packets[32], flows[32], size[32];
+
+	printf("  %-16s %-12s %12s %9s %12s %11llu %7llu %7llu\n", scenario, class,
+	       grouped(packets, n[0]), grouped(flows, n[1]), units_human_size(size, sizeof(size), n[2]),
+	       (unsigned long long)n[3], (unsigned long long)n[4], (unsigned long long)n[5]);
+}
+
+static void print_table(const struct run_summary *s)
+{
+	uint64_t sum[6] = { 0 };
+
+	printf("\n  %-16s %-12s %12s %9s %12s %11s %7s %7s\n", "SCENARIO", "CLASS", "PACKETS", "FLOWS",
+	       "BYTES", "ACTIVITIES", "OK", "FAILED");
+	for (size_t i = 0; i < s->n_rows; i++) {
+		const struct run_row *r = &s->rows[i];
+		const uint64_t n[6] = { r->packets, r->flows, r->bytes, r->activities, r->ok, r->failed };
+
+		print_row(r->scenario ? r->scenario : "(none)", r->class ? r->class : "-", n);
+		for (size_t k = 0; k < ARRAY_SIZE(sum); k++)
+			sum[k] += n[k];
+	}
+	print_row("total", "", sum);
+}
+
+static void print_result(const struct run_summary *s)
+{
+	const struct capture_stats *c = &s->capture;
+	char packets[32], drops[32], kernel[32], wall[32];
+
+	print_table(s);
+	printf("\n  %s packets captured, %s dropped; %.4g%% carry their sender's name (%s are of a kernel: "
+	       "ARP, resets, echo replies)\n", grouped(packets, c->packets), grouped(drops, c->drops),
+	       share_labelled(c), grouped(kernel, c->kernel));
+	printf("  senders known by: %s; links shaped by: %s; took %s\n", s->rung, s->links_engine,
+	       units_human_time(wall, sizeof(wall), s->wall));
+	printf("\nIn %s:\n"
+	       "  capture.pcapng   every packet once per link, its sender in the packet's comment\n"
+	       "  flows.csv        flows with scenario, class and label\n"
+	       "  activities.csv   what was done, when, with which inputs, and what came of it\n"
+	       "  owners.csv       the processes behind the packets\n"
+	       "  logs/            what each program printed\n"
+	       "  manifest.json, topology.ini   what made this, to make it again\n", s->out);
+	printf("\nOpen it:\n"
+	       "  wireshark -o 'gui.column.format:\"No.\",\"%%m\",\"Time\",\"%%t\",\"Source\",\"%%s\","
+	       "\"Destination\",\"%%d\",\"Protocol\",\"%%p\",\"Sender\",\"%%Cus:frame.comment:0:R\","
+	       "\"Info\",\"%%i\"' %s/capture.pcapng\n"
+	       "  tshark -r %s/capture.pcapng -T fields -e frame.number -e ip.src -e ip.dst -e "
+	       "frame.comment\n"
+	       "  python3 -c 'import pandas as pd; print(pd.read_csv(\"%s/flows.csv\").groupby("
+	       "[\"scenario\", \"label\"]).size())'\n", s->out, s->out, s->out);
+}
+
+static void print_json(const struct run_summary *s)
+{
+	const struct capture_stats *c = &s->capture;
+	struct json j;
+
+	json_open(&j, stdout, true);
+	json_object(&j);
+	json_kv_str(&j, "out", s->out);
+	json_kv_uint(&j, "packets", c->packets);
+	json_kv_uint(&j, "bytes", c->bytes);
+	json_kv_uint(&j, "drops", c->drops);
+	json_kv_uint(&j, "unlabelled", c->unlabelled);
+	json_kv_uint(&j, "kernel", c->kernel);
+	json_kv_uint(&j, "flows", c->flows);
+	json_kv_uint(&j, "flows_unlabelled", c->flows_unlabelled);
+	json_kv_uint(&j, "planned", s->planned);
+	json_kv_uint(&j, "ok", s->ok);
+	json_kv_uint(&j, "failed", s->failed);
+	json_kv_str(&j, "rung", s->rung);
+	json_kv_str(&j, "links", s->links_engine);
+	json_kv_num(&j, "wall", (double)s->wall / 1e9);
+	json_key(&j, "rows");
+	json_array(&j);
+	for (size_t i = 0; i < s->n_rows; i++) {
+		const struct run_row *r = &s->rows[i];
+
+		json_object(&j);
+		json_kv_str(&j, "scenario", r->scenario);
+		json_kv_str(&j, "class", r->class);
+		json_kv_uint(&j, "packets", r->packets);
+		json_kv_uint(&j, "flows", r->flows);
+		json_kv_uint(&j, "bytes", r->bytes);
+		json_kv_uint(&j, "activities", r->activities);
+		json_kv_uint(&j, "ok", r->ok);
+		json_kv_uint(&j, "failed", r->failed);
+		json_object_end(&j);
+	}
+	json_array_end(&j);
+	json_object_end(&j);
+	json_close(&j);
+}
+
+static int read_options(struct call *call, uint64_t *seed, struct run_opts *opts)
+{
+	const char *duration = call_value(call, "duration"), *why;
+
+	opts->topo = call->args[0];
+	opts->out = call_value(call, "out");
+	opts->command = call->line;
+	if (duration && (units_parse_time(duration, &opts->duration, &why) || opts->duration == 0))
+		return err_usage(&call->err, "--duration %s: %s", duration,
+				 opts->duration ? why : "give a time over 0, such as 60s");
+	return call_seed(call, seed, &opts->seed);
+}
+
+static int run(struct call *call)
+{
+	struct progress progress = { .terminal = isatty(STDERR_FILENO) };
+	_cleanup_(run_summary_free) struct run_summary summary = { 0 };
+	_cleanup_close_ int stop_fd = -1;
+	struct run_opts opts = { .duration = 0 };
+	uint64_t seed;
+
+	if (read_options(call, &seed, &opts) || call_need_root(call))
+		return err_exit(&call->err);
+	stop_fd = signals_open(false);
+	opts.stop_fd = stop_fd;
+	if (!call->quiet) {
+		opts.progress = show_progress;
+		opts.progress_arg = &progress;
+	}
+	run_experiment(&opts, &summary, &call->err);
+	if (progress.shown && progress.terminal)
+		fputc('\n', stderr);
+	if (summary.out && call->json)
+		print_json(&summary);
+	else if (summary.out && !call->quiet)
+		print_result(&summary);
+	fflush(stdout);
+	return err_exit(&call->err);
+}
+
+static const struct option_row options[] = {
+	{ .letter = 'o', .name = "out", .arg = "DIR",
+	  .help = "Write into this folder; out/NAME, with the network's name, if not given." },
+	{ .letter = 'd', .name = "duration", .arg = "TIME",
+	  .help = "Start activities during this time (60s, 5min), whatever the file says." },
+	OPTION_SEED,
+	OPTION_JSON,
+	{ 0 },
+};
+
+const struct command cmd_run = {
+	.name = "run",
+	.synopsis = "TOPO.ini [-o DIR] [--duration TIME] [--seed N] [--json]",
+	.brief = "Run a file's scenarios, capture and label",
+	.help = "Builds the network, runs the scenarios of the file with real programs, captures every packet\n"
+		"on every link together with the process that sent it, and leaves a labelled dataset.\n"
+		"The same seed plans the same activities with the same inputs.\n\n"
+		"    sudo detnet run examples/quickstart.ini -o out/quickstart\n\n"
+		"Ctrl-C ends a run early and in order: what was captured so far is complete. A second Ctrl-C\n"
+		"ends it at once. Progress goes to standard error, the result to standard output.",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};
