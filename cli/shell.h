@@ -1,0 +1,74 @@
+/*
+ * The shell of a running network, with the words and the output of Mininet's.
+ *
+ * A line is "COMMAND ARGS" or "NODE PROGRAM ARGS". Commands are rows of one table (shell.c); each is a
+ * function in a shell_*.c file. Lines come from -c, from a pipe, or from a terminal through libedit;
+ * while the shell waits for any of them, its loop goes on serving the network.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CLI_SHELL_H
+#define CLI_SHELL_H
+
+#include <stdbool.h>
+#include "core/err.h"
+#include "core/loop.h"
+#include "emu/emu.h"
+
+/* A program of a host that its line did not wait for, or that left others behind. */
+struct shell_job {
+	struct shell_job *next;
+	struct prog *prog;
+	bool ended;
+	int wstatus;
+};
+
+struct shell {
+	const struct net *net;
+	struct emu *emu;
+	struct loop *loop;
+	int signal_fd;	   /* of signals_open() */
+	bool terminal;	   /* lines come from a terminal */
+	int stdin_fd;	   /* standard input of programs, or -1 */
+	bool interrupted;  /* Ctrl-C came */
+	bool resized;	   /* the terminal has a new size */
+	bool leave;	   /* exit, or told to end */
+	int first_failure; /* exit status of the first line that failed */
+	struct shell_job *jobs;
+};
+
+struct shell_command {
+	const char *name;
+	const char *synopsis; /* its arguments */
+	const char *help;     /* one sentence */
+	int (*run)(struct shell *sh, char *args); /* the exit status of the line, 0 … 255 */
+};
+
+int shell_init(struct shell *sh, struct emu *emu, struct loop *loop, struct err *err);
+void shell_fini(struct shell *sh);
+/* One line; its status is returned and kept if it is the first failure. */
+int shell_line(struct shell *sh, char *line);
+/* Lines of text, as from -c. */
+void shell_text(struct shell *sh, const char *text);
+/* Lines from standard input until its end or exit: a terminal's with editing, else as they come. */
+int shell_input(struct shell *sh, struct err *err);
+/* Waits for events of the network, the terminal and signals; sets interrupted, resized, leave. */
+void shell_wait(struct shell *sh);
+/* Prints what went wrong on standard error as "*** sentence"; returns 1. */
+int shell_fail(const struct err *err);
+
+extern const struct shell_command shell_commands[]; /* ends with a row without a name */
+
+/* shell_show.c */
+int shell_nodes(struct shell *sh, char *args);
+int shell_net(struct shell *sh, char *args);
+int shell_links(struct shell *sh, char *args);
+int shell_dump(struct shell *sh, char *args);
+int shell_intfs(struct shell *sh, char *args);
+/* shell_ping.c */
+int shell_pingall(struct shell *sh, char *args);
+/* shell_exec.c */
+int shell_sh(struct shell *sh, char *args);
+int shell_node(struct shell *sh, uint32_t node, char *args);
+void shell_reap_jobs(struct shell *sh);
+
+#endif
