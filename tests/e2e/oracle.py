@@ -31,9 +31,7 @@ server = server
 clients = h1 h2
 every = 1ms
 count = 1
-[capture]
-tag = {rung}
-"""
+{capture}"""
 
 WHO = re.compile(rb"host=(\S+) pid=(\d+)\n")
 
@@ -54,14 +52,14 @@ def packets(capture):
 
 def main():
     detnet, oracle = sys.argv[1:3]
-    rung = sys.argv[3] if len(sys.argv) > 3 else "auto"
+    rung = sys.argv[3] if len(sys.argv) > 3 else None
     with tempfile.TemporaryDirectory(prefix="detnet-oracle-") as tmp:
         tmp = pathlib.Path(tmp)
         scenario = tmp / "scenarios" / "oracle"
         shutil.copytree(pathlib.Path(__file__).parent / "oracle", scenario)
         shutil.copy(oracle, scenario / "oracle")
         topo = tmp / "oracle.ini"
-        topo.write_text(TOPO.format(path=tmp / "scenarios", rung=rung))
+        topo.write_text(TOPO.format(path=tmp / "scenarios", capture=f"[capture]\nrung = {rung}\n" if rung else ""))
         subprocess.run([detnet, "run", str(topo), "-o", str(tmp / "out"), "--duration", "1s"],
                        check=True, stdout=subprocess.DEVNULL)
         activities = (tmp / "out" / "activities.csv").read_text()

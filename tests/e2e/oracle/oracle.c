@@ -6,7 +6,7 @@
  *					UDP 7003: workers share a socket and answer
  *	oracle talk SERVER EXCHANGES	forked workers do that many short connections and datagrams
  *
- * A payload is "host=NAME pid=N\n", the pid as getpid(2) says it in the host. tests/net/oracle.py
+ * A payload is "host=NAME pid=N\n", the pid as getpid(2) says it in the host. tests/e2e/oracle.py
  * compares each with what the capture says of the packet.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
