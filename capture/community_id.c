@@ -1,0 +1,108 @@
+/*
+ * Names for flows that other tools can find again: the Community ID (version 1, seed 0, as
+ * corelight/community-id-spec has it) and a uid as Zeek's look.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <netinet/in.h>
+#include <sha1.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "capture/flow_internal.h"
+
+static void base64(const uint8_t *in, size_t n, char *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < n; i += 3) {
+		uint32_t v = (uint32_t)in[i] << 16;
+
+		if (i + 1 < n)
+			v |= (uint32_t)in[i + 1] << 8;
+		if (i + 2 < n)
+			v |= in[i + 2];
+		*out++ = digits[v >> 18];
+		*out++ = digits[v >> 12 & 63];
+		*out++ = i + 1 < n ? digits[v >> 6 & 63] : '=';
+		*out++ = i + 2 < n ? digits[v & 63] : '=';
+	}
+	*out = '\0';
+}
+
+static bool has_ports(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP ||
+	       proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+/* An ICMP message that none answers keeps its direction: its "ports" are type and code. */
+static bool one_way(const struct flow *f)
+{
+	static const uint8_t v4[] = { 8, 0, 13, 14, 15, 16, 17, 18, 10, 9 };
+	static const uint8_t v6[] = { 128, 129, 133, 134, 135, 136, 130, 131, 139, 140, 144, 145 };
+
+	if (f->proto == IPPROTO_ICMP)
+		return !memchr(v4, f->orig.port, sizeof(v4));
+	if (f->proto == IPPROTO_ICMPV6)
+		return !memchr(v6, f->orig.port, sizeof(v6));
+	return false;
+}
+
+void flow_community_id(const struct flow *f, char buf[32])
+{
+	const struct flow_addr *a = &f->orig, *b = &f->resp;
+	size_t n = f->family == AF_INET ? 4 : 16;
+	int c = memcmp(a->ip, b->ip, n);
+	uint8_t digest[SHA1_DIGEST_LENGTH];
+	uint8_t ports[4], head[2] = { f->proto, 0 };
+	static const uint8_t seed[2];
+	SHA1_CTX ctx;
+
+	if (!one_way(f) && (c > 0 || (c == 0 && a->port > b->port))) {
+		a = &f->resp;
+		b = &f->orig;
+	}
+	ports[0] = (uint8_t)(a->port >> 8);
+	ports[1] = (uint8_t)a->port;
+	ports[2] = (uint8_t)(b->port >> 8);
+	ports[3] = (uint8_t)b->port;
+	SHA1Init(&ctx);
+	SHA1Update(&ctx, seed, sizeof(seed));
+	SHA1Update(&ctx, a->ip, n);
+	SHA1Update(&ctx, b->ip, n);
+	SHA1Update(&ctx, head, sizeof(head));
+	if (has_ports(f->proto))
+		SHA1Update(&ctx, ports, sizeof(ports));
+	SHA1Final(digest, &ctx);
+	memcpy(buf, "1:", 2);
+	base64(digest, sizeof(digest), buf + 2);
+}
+
+void flow_uid(const struct flow *f, char buf[19])
+{
+	static const char digits[] =
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	uint8_t digest[SHA1_DIGEST_LENGTH], head[2 + 4 + 8];
+	unsigned __int128 v = 0;
+	SHA1_CTX ctx;
+
+	head[0] = f->family;
+	head[1] = f->proto;
+	for (int i = 0; i < 2; i++) {
+		head[2 + i] = (uint8_t)(f->orig.port >> (8 - 8 * i));
+		head[4 + i] = (uint8_t)(f->resp.port >> (8 - 8 * i));
+	}
+	for (int i = 0; i < 8; i++)
+		head[6 + i] = (uint8_t)((uint64_t)f->first >> (56 - 8 * i));
+	SHA1Init(&ctx);
+	SHA1Update(&ctx, head, sizeof(head));
+	SHA1Update(&ctx, f->orig.ip, 16);
+	SHA1Update(&ctx, f->resp.ip, 16);
+	SHA1Final(digest, &ctx);
+	for (int i = 0; i < 16; i++)
+		v = v << 8 | digest[i];
+	buf[0] = 'C';
+	for (int i = 1; i <= 17; i++, v /= 62)
+		buf[i] = digits[v % 62];
+	buf[18] = '\0';
+}

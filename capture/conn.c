@@ -1,0 +1,310 @@
+/* Follows both ends of a connection, one segment at a time, into Zeek's history and conn_state. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <netinet/in.h>
+#include <ctype.h>
+#include <string.h>
+#include "capture/conn.h"
+
+/* A SYN or RST this far from what was sent so far says nothing about how much was sent. */
+#define SEQ_JUMP_MAX (1 << 20)
+
+enum { NOTED_SYN = 1, NOTED_FIN = 2, NOTED_RST = 4, NOTED_DATA = 8, NOTED_ACK = 16,
+       NOTED_FIN_RST = 32, NOTED_MULTI = 64 };
+
+static void note(const struct conn_history *h, int dir, char letter)
+{
+	size_t n = strlen(h->text);
+
+	if (n >= h->max)
+		return;
+	h->text[n] = dir ? (char)tolower(letter) : letter;
+	h->text[n + 1] = '\0';
+}
+
+static void note_once(struct conn_side *s, const struct conn_history *h, int dir, uint8_t bit,
+		      char letter)
+{
+	if (s->noted & bit)
+		return;
+	s->noted |= bit;
+	note(h, dir, letter);
+}
+
+/* Again only if the sequence number is another than the last time. */
+static void note_seq(struct conn_side *s, const struct conn_history *h, int dir, uint8_t bit,
+		     char letter, uint32_t *last_seq, uint32_t seq)
+{
+	if (s->noted & bit && *last_seq == seq)
+		return;
+	s->noted |= bit;
+	*last_seq = seq;
+	note(h, dir, letter);
+}
+
+/* At the 1st, 10th, 100th … time. */
+static void note_scaled(uint32_t *count, const struct conn_history *h, int dir, char letter)
+{
+	uint32_t n = ++*count;
+
+	while (n && n % 10 == 0)
+		n /= 10;
+	if (n == 1)
+		note(h, dir, letter);
+}
+
+void conn_note_flipped(const struct conn_history *h)
+{
+	note(h, 0, '^');
+}
+
+static void note_segment(struct conn_side *s, int dir, const struct packet *p,
+			 const struct conn_history *h)
+{
+	uint8_t f = p->flags & (TCP_SYN | TCP_FIN | TCP_RST);
+
+	switch (f) {
+	case 0:
+		if (p->payload_len)
+			note_once(s, h, dir, NOTED_DATA, 'D');
+		else if (p->flags & TCP_ACK)
+			note_once(s, h, dir, NOTED_ACK, 'A');
+		break;
+	case TCP_SYN:
+		note_seq(s, h, dir, NOTED_SYN, p->flags & TCP_ACK ? 'H' : 'S', &s->syn_seq, p->seq);
+		break;
+	case TCP_FIN:
+		note_seq(s, h, dir, NOTED_FIN, 'F', &s->fin_seq, p->seq + p->payload_len);
+		break;
+	case TCP_RST:
+		note_seq(s, h, dir, NOTED_RST, 'R', &s->rst_seq, p->seq);
+		break;
+	default:
+		if (f & TCP_FIN && f & TCP_RST)
+			note_once(s, h, dir, NOTED_FIN_RST, 'I');
+		else
+			note_once(s, h, dir, NOTED_MULTI, 'Q');
+	}
+}
+
+static uint32_t segment_len(const struct packet *p)
+{
+	return p->payload_len + !!(p->flags & TCP_SYN) + !!(p->flags & TCP_FIN);
+}
+
+/* Counting starts at the SYN, or where one would have been. */
+static void start_counting(struct conn_side *s, const struct packet *p)
+{
+	if (p->flags & TCP_SYN) {
+		s->last = p->seq + segment_len(p);
+		s->sent = segment_len(p);
+	} else {
+		s->last = p->seq;
+		s->sent = 1;
+	}
+}
+
+static void count_segment(struct conn_side *s, int dir, const struct packet *p,
+			  const struct conn_history *h)
+{
+	uint32_t end = p->seq + segment_len(p);
+	int32_t ahead;
+
+	if (s->state == CONN_INACTIVE)
+		start_counting(s, p);
+	else if (p->flags & TCP_SYN && s->state != CONN_CLOSED && s->state != CONN_RESET &&
+		 p->seq != s->isn)
+		start_counting(s, p);
+	if (p->flags & TCP_FIN)
+		s->fin = true;
+	ahead = (int32_t)(end - s->last);
+	if (p->flags & (TCP_SYN | TCP_RST) && (ahead > SEQ_JUMP_MAX || ahead < -SEQ_JUMP_MAX))
+		return;
+	if (p->flags & TCP_FIN && s->sent == 1) {
+		/* Only the SYN was seen before: however far it is, this is how much was sent. */
+		s->sent += (uint32_t)(end - s->last);
+		s->last = end;
+	} else if (s->state == CONN_RESET) {
+		return;
+	} else if (ahead > 0) {
+		s->sent += (uint32_t)ahead;
+		s->last = end;
+	} else if (p->payload_len && s->state != CONN_INACTIVE) {
+		note_scaled(&s->retransmits, h, dir, 'T');
+	}
+}
+
+/* The sequence number that names the connection: of the SYN, else as it must have been. */
+static void set_isn(struct conn *c, int dir, const struct packet *p)
+{
+	struct conn_side *s = &c->side[dir], *peer = &c->side[!dir];
+
+	if (!s->isn_set) {
+		s->isn = p->flags & TCP_SYN ? p->seq : p->seq - 1;
+		s->isn_set = true;
+	}
+	if (!peer->isn_set && p->flags & TCP_ACK) {
+		peer->isn = p->ack - 1;
+		peer->isn_set = true;
+	}
+	if (p->flags & (TCP_FIN | TCP_RST))
+		c->closing = true;
+}
+
+bool conn_is_new(const struct conn *c, int dir, const struct packet *p)
+{
+	const struct conn_side *s = &c->side[dir];
+
+	if (!p->has_tcp || !(p->flags & TCP_SYN) || !s->isn_set)
+		return false;
+	if (p->flags & TCP_ACK)
+		return p->seq != s->isn;
+	return p->seq != s->isn || c->closing;
+}
+
+static void set_state(struct conn_side *s, enum conn_end state)
+{
+	s->prev = s->state;
+	s->state = state;
+}
+
+static void from_inactive(struct conn_side *s, struct conn_side *peer, int dir,
+			  const struct packet *p)
+{
+	if (p->flags & TCP_SYN && !dir) {
+		set_state(s, p->flags & TCP_ACK ? CONN_SYN_ACK_SENT : CONN_SYN_SENT);
+	} else if (p->flags & TCP_SYN) {
+		/* A SYN-ACK, or the second SYN of a simultaneous open. */
+		if (peer->state == CONN_SYN_SENT)
+			set_state(peer, CONN_ESTABLISHED);
+		set_state(s, CONN_ESTABLISHED);
+	}
+	if (p->flags & TCP_FIN)
+		set_state(s, CONN_CLOSED);
+	if (p->flags & TCP_RST)
+		set_state(s, CONN_RESET);
+	if (s->state != CONN_INACTIVE)
+		return;
+	if (dir && !p->payload_len && peer->state == CONN_SYN_SENT)
+		return; /* an ACK of the SYN ahead of the SYN-ACK */
+	if (p->flags & TCP_ACK && peer->state == CONN_ESTABLISHED)
+		set_state(s, CONN_ESTABLISHED); /* only the SYN was missed */
+	else
+		set_state(s, CONN_PARTIAL);
+}
+
+static void from_established(struct conn_side *s, struct conn_side *peer, const struct packet *p)
+{
+	if (p->flags & TCP_SYN && !(p->flags & TCP_ACK) && s->state == CONN_PARTIAL &&
+	    peer->state == CONN_INACTIVE)
+		set_state(s, CONN_SYN_SENT);
+	if (p->flags & TCP_FIN && !(p->flags & TCP_RST)) {
+		set_state(s, CONN_CLOSED);
+		/* Its FIN and then a RST were an end in good order if this side ends so, too. */
+		if (peer->state == CONN_RESET && peer->prev == CONN_CLOSED)
+			set_state(peer, CONN_CLOSED);
+	}
+	if (p->flags & TCP_RST)
+		set_state(s, CONN_RESET);
+}
+
+static void step(struct conn_side *s, struct conn_side *peer, int dir, const struct packet *p)
+{
+	switch (s->state) {
+	case CONN_INACTIVE:
+		from_inactive(s, peer, dir, p);
+		break;
+	case CONN_SYN_SENT:
+	case CONN_SYN_ACK_SENT:
+		if (p->flags & TCP_FIN)
+			set_state(s, CONN_CLOSED);
+		if (p->flags & TCP_RST)
+			set_state(s, CONN_RESET);
+		break;
+	case CONN_ESTABLISHED:
+	case CONN_PARTIAL:
+		from_established(s, peer, p);
+		break;
+	case CONN_CLOSED:
+		if (p->flags & TCP_RST && peer->state != CONN_CLOSED)
+			set_state(s, CONN_RESET);
+		break;
+	default:
+		break; /* after a RST nothing counts */
+	}
+}
+
+void conn_add_tcp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h)
+{
+	struct conn_side *s = &c->side[dir], *peer = &c->side[!dir];
+
+	if (!p->has_tcp)
+		return;
+	note_segment(s, dir, p, h);
+	if (!p->window && !(p->flags & TCP_RST) && peer->state != CONN_CLOSED &&
+	    s->state != CONN_RESET)
+		note_scaled(&s->zero_windows, h, dir, 'W');
+	count_segment(s, dir, p, h);
+	set_isn(c, dir, p);
+	step(s, peer, dir, p);
+}
+
+void conn_add_udp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h)
+{
+	(void)p;
+	note_once(&c->side[dir], h, dir, NOTED_DATA, 'D');
+	c->side[dir].state = CONN_PARTIAL;
+}
+
+uint64_t conn_bytes(const struct conn *c, int dir)
+{
+	const struct conn_side *s = &c->side[dir];
+	uint64_t n = s->sent;
+
+	/* Half open, then given up: the RST's sequence number is not to be trusted. */
+	if (s->state == CONN_RESET && s->prev == CONN_SYN_SENT &&
+	    c->side[!dir].state == CONN_INACTIVE)
+		return 0;
+	if (n)
+		n--; /* the SYN */
+	if (n && s->fin)
+		n--;
+	return n;
+}
+
+static const char *tcp_state(const struct conn *c, uint64_t bytes)
+{
+	enum conn_end o = c->side[0].state, r = c->side[1].state;
+	bool o_silent = o == CONN_INACTIVE || o == CONN_PARTIAL;
+	bool r_silent = r == CONN_INACTIVE || r == CONN_PARTIAL;
+
+	if (r == CONN_RESET) {
+		if (o == CONN_SYN_SENT || o == CONN_SYN_ACK_SENT || (o == CONN_RESET && !bytes))
+			return "REJ";
+		return o_silent ? "RSTRH" : "RSTR";
+	}
+	if (o == CONN_RESET)
+		return r_silent ? "RSTOS0" : "RSTO";
+	if (o == CONN_CLOSED && r == CONN_CLOSED)
+		return "SF";
+	if (o == CONN_CLOSED)
+		return r_silent ? "SH" : "S2";
+	if (r == CONN_CLOSED)
+		return o_silent ? "SHR" : "S3";
+	if (o == CONN_SYN_SENT && r == CONN_INACTIVE)
+		return "S0";
+	if (o == CONN_ESTABLISHED && r == CONN_ESTABLISHED)
+		return "S1";
+	return "OTH";
+}
+
+const char *conn_state(const struct conn *c, uint8_t proto, uint64_t orig_bytes,
+		       uint64_t resp_bytes)
+{
+	if (proto == IPPROTO_TCP)
+		return tcp_state(c, orig_bytes + resp_bytes);
+	if (proto != IPPROTO_UDP)
+		return "OTH";
+	if (c->side[0].state == CONN_PARTIAL)
+		return c->side[1].state == CONN_PARTIAL ? "SF" : "S0";
+	return c->side[1].state == CONN_PARTIAL ? "SHR" : "OTH";
+}

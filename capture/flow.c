@@ -1,0 +1,572 @@
+/*
+ * The flow table: finds the flow of each packet and keeps its totals.
+ *
+ * Theory of operation. Rows live in chunks that never move and are listed in the order of their first
+ * packet. A hash table with open addressing maps a key, the same for both directions, to the newest row
+ * of these addresses; an older row stays in the list only. A flow ends when its addresses were idle too
+ * long, or when a SYN opens another connection on them (conn_is_new()).
+ *
+ * A flow is counted at one interface, its vantage. Where packets of other interfaces come first, the
+ * row is provisional: it counts what the first interface saw and begins anew with the first packet
+ * of the true one. A packet elsewhere only adds what its owner tells.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include "capture/flow_internal.h"
+#include "core/units.h"
+
+#define CHUNK_ROWS   1024
+#define SLOTS_MIN    4096
+#define FRAGS	     1024 /* datagrams whose ports are remembered for their later fragments */
+#define EXPECTED     256  /* FTP data connections announced and not yet seen */
+
+/* An empty slot has entry NULL. The hash is kept so that growing and misses touch no rows. */
+struct slot {
+	uint64_t hash;
+	struct flow_entry *entry;
+};
+
+struct frag {
+	uint8_t src[16], dst[16];
+	uint32_t id;
+	uint16_t sport, dport;
+	uint8_t proto, family;
+	bool used;
+};
+
+struct expected {
+	uint8_t ip[16];
+	uint16_t port;
+	bool used;
+};
+
+struct flow_table {
+	struct flow_opts opts;
+	struct owners *owners;
+	uint64_t seed[2]; /* so that nobody can aim packets at one slot */
+	struct slot *slots;
+	size_t n_slots, n_used; /* a power of two */
+	struct flow_entry **chunks;
+	size_t n_chunks, chunks_size;
+	size_t n;
+	struct frag frags[FRAGS];
+	struct expected expected[EXPECTED];
+	unsigned next_expected;
+	size_t n_expected;
+};
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 m = (unsigned __int128)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static uint64_t hash_words(const struct flow_table *t, const void *data, size_t n_words)
+{
+	const uint8_t *p = data;
+	uint64_t h = t->seed[0], w;
+
+	for (size_t i = 0; i < n_words; i++, p += 8) {
+		memcpy(&w, p, 8);
+		h = fold(h ^ w, t->seed[1] ^ (0x9e3779b97f4a7c15ull * (i + 1)));
+	}
+	return h;
+}
+
+static uint64_t key_hash(const struct flow_table *t, const struct flow_key *k)
+{
+	_Static_assert(sizeof(struct flow_key) == 40, "hashed as five words");
+	return hash_words(t, k, 5);
+}
+
+struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *owners)
+{
+	struct flow_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	if (opts)
+		t->opts = *opts;
+	if (!t->opts.tcp_idle)
+		t->opts.tcp_idle = 5 * 60 * NSEC_PER_SEC;
+	if (!t->opts.udp_idle)
+		t->opts.udp_idle = 60 * NSEC_PER_SEC;
+	if (!t->opts.icmp_idle)
+		t->opts.icmp_idle = 60 * NSEC_PER_SEC;
+	t->owners = owners;
+	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
+		t->seed[0] = t->seed[1] = (uint64_t)units_now_mono();
+	t->seed[1] |= 1;
+	t->n_slots = SLOTS_MIN;
+	t->slots = calloc(t->n_slots, sizeof(*t->slots));
+	if (!t->slots) {
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void flow_table_free(struct flow_table *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n_chunks; i++)
+		free(t->chunks[i]);
+	free(t->chunks);
+	free(t->slots);
+	free(t);
+}
+
+static struct slot *find_slot(const struct flow_table *t, const struct flow_key *k, uint64_t hash)
+{
+	size_t mask = t->n_slots - 1;
+
+	for (size_t i = hash & mask;; i = (i + 1) & mask) {
+		struct slot *s = &t->slots[i];
+
+		if (!s->entry || (s->hash == hash && !memcmp(&s->entry->key, k, sizeof(*k))))
+			return s;
+	}
+}
+
+static int grow_slots(struct flow_table *t)
+{
+	size_t n = t->n_slots * 2, mask = n - 1;
+	struct slot *slots = calloc(n, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n_slots; i++) {
+		size_t j = t->slots[i].hash & mask;
+
+		if (!t->slots[i].entry)
+			continue;
+		while (slots[j].entry)
+			j = (j + 1) & mask;
+		slots[j] = t->slots[i];
+	}
+	free(t->slots);
+	t->slots = slots;
+	t->n_slots = n;
+	return 0;
+}
+
+/* A new, zeroed row at the end of the list. */
+static struct flow_entry *new_entry(struct flow_table *t)
+{
+	struct flow_entry *e;
+
+	if (t->n == t->n_chunks * CHUNK_ROWS) {
+		if (t->n_chunks == t->chunks_size) {
+			size_t size = t->chunks_size ? t->chunks_size * 2 : 64;
+			struct flow_entry **c = reallocarray(t->chunks, size, sizeof(*c));
+
+			if (!c)
+				return NULL;
+			t->chunks = c;
+			t->chunks_size = size;
+		}
+		t->chunks[t->n_chunks] = calloc(CHUNK_ROWS, sizeof(struct flow_entry));
+		if (!t->chunks[t->n_chunks])
+			return NULL;
+		t->n_chunks++;
+	}
+	e = &t->chunks[t->n / CHUNK_ROWS][t->n % CHUNK_ROWS];
+	e->flow.number = ++t->n;
+	return e;
+}
+
+/* Makes the key; true when the sender is its second end. */
+static bool make_key(const struct packet *p, uint16_t sport, uint16_t dport, struct flow_key *k)
+{
+	int c = memcmp(p->src, p->dst, 16);
+	bool second = c > 0 || (c == 0 && sport > dport);
+
+	memset(k, 0, sizeof(*k));
+	memcpy(k->ip[second], p->src, 16);
+	memcpy(k->ip[!second], p->dst, 16);
+	k->port[second] = sport;
+	k->port[!second] = dport;
+	k->proto = p->proto;
+	k->family = p->family;
+	return second;
+}
+
+/* The type that answers this one, or -1 (Zeek: the "port" of the other end; else the code is). */
+static int icmp_counterpart(uint8_t family, uint8_t type)
+{
+	static const uint8_t v4[][2] = { { 8, 0 }, { 13, 14 }, { 15, 16 }, { 17, 18 }, { 10, 9 } };
+	static const uint8_t v6[][2] = { { 128, 129 }, { 133, 134 }, { 135, 136 }, { 130, 131 },
+					 { 139, 140 }, { 144, 145 } };
+	const uint8_t(*pairs)[2] = family == AF_INET ? v4 : v6;
+	size_t n = family == AF_INET ? ARRAY_SIZE(v4) : ARRAY_SIZE(v6);
+
+	for (size_t i = 0; i < n; i++) {
+		if (pairs[i][0] == type)
+			return pairs[i][1];
+		if (pairs[i][1] == type)
+			return pairs[i][0];
+	}
+	return -1;
+}
+
+static struct frag *frag_slot(struct flow_table *t, const struct packet *p)
+{
+	uint64_t w[5] = { p->frag_id, p->proto };
+
+	memcpy(&w[1], p->src, 16);
+	memcpy(&w[3], p->dst, 16);
+	return &t->frags[hash_words(t, w, 5) % FRAGS];
+}
+
+/* The ports of a datagram stand in its first fragment only. */
+static void fragment_ports(struct flow_table *t, const struct packet *p, uint16_t *sport,
+			   uint16_t *dport)
+{
+	struct frag *f = frag_slot(t, p);
+
+	if (!p->later_fragment) {
+		f->used = true;
+		memcpy(f->src, p->src, 16);
+		memcpy(f->dst, p->dst, 16);
+		f->id = p->frag_id;
+		f->proto = p->proto;
+		f->family = p->family;
+		f->sport = *sport;
+		f->dport = *dport;
+	} else if (f->used && f->id == p->frag_id && f->proto == p->proto &&
+		   f->family == p->family && !memcmp(f->src, p->src, 16) &&
+		   !memcmp(f->dst, p->dst, 16)) {
+		*sport = f->sport;
+		*dport = f->dport;
+	}
+}
+
+static bool packet_key(struct flow_table *t, const struct packet *p, struct flow_key *k)
+{
+	uint16_t sport = p->sport, dport = p->dport;
+
+	if (p->has_icmp) {
+		int other = icmp_counterpart(p->family, p->icmp_type);
+
+		sport = p->icmp_type;
+		dport = other >= 0 ? (uint16_t)other : p->icmp_code;
+	}
+	if (p->fragment)
+		fragment_ports(t, p, &sport, &dport);
+	return make_key(p, sport, dport, k);
+}
+
+static int64_t idle_of(const struct flow_table *t, const struct packet *p)
+{
+	switch (p->proto) {
+	case IPPROTO_TCP:
+		return t->opts.tcp_idle;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return t->opts.icmp_idle;
+	default:
+		return t->opts.udp_idle;
+	}
+}
+
+static uint32_t vantage_of(const struct flow_table *t, uint8_t family, const uint8_t *ip)
+{
+	return t->opts.vantage ? t->opts.vantage(t->opts.arg, family, ip) : FLOW_NO_IFACE;
+}
+
+static bool is_syn_ack(const struct packet *p)
+{
+	return p->has_tcp && (p->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+}
+
+/* Does the packet end the flow of its addresses and open the next one? */
+static bool opens_next(const struct flow_table *t, const struct flow_entry *e, int dir,
+		       const struct packet *p, const struct flow_packet *fp)
+{
+	bool next = (fp->ts > e->flow.last && fp->ts - e->flow.last > idle_of(t, p)) ||
+		    (p->proto == IPPROTO_TCP && conn_is_new(&e->conn, dir, p));
+
+	/* Only where the flow is counted, or where the new one will be: a copy seen elsewhere is late. */
+	return next && (fp->iface == e->flow.iface ||
+			fp->iface == vantage_of(t, p->family, is_syn_ack(p) ? p->dst : p->src));
+}
+
+/* Is this the FTP data connection that a control connection announced? */
+static bool take_expected(struct flow_table *t, const struct flow *f)
+{
+	for (size_t i = 0; t->n_expected && i < EXPECTED; i++) {
+		struct expected *x = &t->expected[i];
+
+		if (!x->used || x->port != f->resp.port || memcmp(x->ip, f->resp.ip, 16))
+			continue;
+		x->used = false;
+		t->n_expected--;
+		return true;
+	}
+	return false;
+}
+
+static void expect_ftp_data(struct flow_table *t, const struct packet *p)
+{
+	struct expected x = { .used = true }, *slot;
+
+	if (!flow_ftp_data_addr(p, x.ip, &x.port))
+		return;
+	slot = &t->expected[t->next_expected++ % EXPECTED];
+	t->n_expected += !slot->used;
+	*slot = x;
+}
+
+static void start_history(struct flow_entry *e, bool flipped)
+{
+	struct conn_history h = { e->flow.history, FLOW_HISTORY_MAX };
+
+	memset(&e->conn, 0, sizeof(e->conn));
+	e->flow.history[0] = '\0';
+	if (flipped)
+		conn_note_flipped(&h);
+}
+
+/* Fills a new row from its first packet. The sender is the originator, but of a SYN-ACK. */
+static void start_flow(struct flow_table *t, struct flow_entry *e, const struct flow_key *k,
+		       bool sender_second, const struct packet *p, const struct flow_packet *fp)
+{
+	struct flow *f = &e->flow;
+	bool flipped = is_syn_ack(p);
+	bool orig = sender_second != flipped;
+
+	/* A reply without its request (the capture began between them) is still a reply. */
+	if (p->has_icmp && icmp_counterpart(p->family, p->icmp_type) >= 0 &&
+	    (p->icmp_type == 0 || (p->family == AF_INET6 && p->icmp_type == 129)))
+		orig = !sender_second;
+	e->key = *k;
+	e->orig_second = orig;
+	f->family = k->family;
+	f->proto = k->proto;
+	memcpy(f->orig.ip, k->ip[orig], 16);
+	memcpy(f->resp.ip, k->ip[!orig], 16);
+	f->orig.port = k->port[orig];
+	f->resp.port = k->port[!orig];
+	f->first = f->last = fp->ts;
+	f->iface = fp->iface;
+	e->want = vantage_of(t, f->family, f->orig.ip);
+	e->provisional = e->want != FLOW_NO_IFACE && e->want != fp->iface;
+	start_history(e, flipped);
+	if (f->proto == IPPROTO_TCP && take_expected(t, f))
+		e->service = SERVICE_FTP_DATA;
+}
+
+/* An ICMP error is about a flow, and belongs to the activity of that. */
+static void adopt_quoted(struct flow_table *t, struct flow_entry *e, const struct packet *p)
+{
+	struct packet quoted;
+	struct flow_key k;
+	const struct flow *f;
+	struct slot *s;
+
+	if (!packet_parse_ip(p->payload, p->payload_cap, p->payload_len, &quoted) ||
+	    quoted.fragment)
+		return;
+	packet_key(t, &quoted, &k);
+	s = find_slot(t, &k, key_hash(t, &k));
+	if (!s->entry || s->entry == e)
+		return;
+	f = &s->entry->flow;
+	if (!e->flow.activity)
+		e->flow.activity = f->activity;
+	if (!e->flow.scenario) {
+		e->flow.scenario = f->scenario;
+		e->flow.class = f->class;
+	}
+}
+
+/* Scenario and class: of the activity, else of the program that serves, else of the other. */
+static void set_scenario(struct flow_entry *e)
+{
+	struct flow *f = &e->flow;
+
+	if (f->activity) {
+		f->scenario = f->activity->scenario;
+		f->class = f->activity->class;
+		return;
+	}
+	for (int side = 1; side >= 0; side--) {
+		const struct owner *o = e->program[side];
+
+		if (o && o->scenario) {
+			f->scenario = o->scenario;
+			f->class = o->class;
+			return;
+		}
+	}
+}
+
+/* Takes in what the packet's owner tells: who this end is, and what it is doing. */
+static void add_owner(struct flow_table *t, struct flow_entry *e, int dir, uint32_t id)
+{
+	struct flow_side *s = &e->flow.side[dir];
+	bool kernel = id < OWNER_FIRST;
+	const struct activity_label *a;
+	const struct owner *o;
+
+	if (id == OWNER_NONE || id == e->resolved[dir])
+		return;
+	if (!s->owner || (s->owner < OWNER_FIRST && !kernel))
+		s->owner = id;
+	if (!t->owners || kernel) {
+		e->resolved[dir] = id;
+		return;
+	}
+	o = owners_get(t->owners, id);
+	if (!o)
+		return; /* ask again with its next packet */
+	e->resolved[dir] = id;
+	if (!e->program[dir] || (!e->program[dir]->scenario && o->scenario))
+		e->program[dir] = o;
+	a = owners_activity(t->owners, id);
+	if (a && (!e->flow.activity || (dir == 0 && !e->activity_of_orig))) {
+		e->flow.activity = a;
+		e->activity_of_orig = dir == 0;
+	}
+	set_scenario(e);
+}
+
+static void count(struct flow_table *t, struct flow_entry *e, int dir, const struct packet *p,
+		  const struct flow_packet *fp)
+{
+	struct conn_history h = { e->flow.history, FLOW_HISTORY_MAX };
+	struct flow_side *s = &e->flow.side[dir];
+	struct flow *f = &e->flow;
+
+	s->pkts++;
+	s->ip_bytes += p->ip_len;
+	if (fp->ts > f->last)
+		f->last = fp->ts;
+	if (f->proto == IPPROTO_TCP) {
+		conn_add_tcp(&e->conn, dir, p, &h);
+		s->bytes = conn_bytes(&e->conn, dir);
+	} else {
+		s->bytes += p->payload_len;
+		if (f->proto == IPPROTO_UDP)
+			conn_add_udp(&e->conn, dir, p, &h);
+	}
+	if (!p->payload_cap || p->later_fragment)
+		return;
+	flow_look(e, dir, p);
+	if (e->service == SERVICE_FTP)
+		expect_ftp_data(t, p);
+}
+
+/* The first packet of the true vantage: what was counted elsewhere goes. */
+static void settle(struct flow_entry *e, const struct packet *p, const struct flow_packet *fp)
+{
+	struct flow *f = &e->flow;
+
+	for (int dir = 0; dir < 2; dir++) {
+		uint32_t owner = f->side[dir].owner;
+
+		f->side[dir] = (struct flow_side){ .owner = owner };
+	}
+	f->iface = fp->iface;
+	f->first = f->last = fp->ts;
+	e->provisional = false;
+	e->looked[0] = e->looked[1] = 0;
+	start_history(e, is_syn_ack(p));
+}
+
+/* A row for the packet in the slot, whose older row stays in the list. */
+static int add_flow(struct flow_table *t, struct slot *s, uint64_t hash, const struct flow_key *k,
+		    struct flow_entry **ret)
+{
+	struct flow_entry *e;
+	int r;
+
+	if (!s->entry && (t->n_used + 1) * 2 > t->n_slots) {
+		r = grow_slots(t);
+		if (r)
+			return r;
+		s = find_slot(t, k, hash);
+	}
+	e = new_entry(t);
+	if (!e)
+		return -ENOMEM;
+	t->n_used += !s->entry;
+	s->hash = hash;
+	s->entry = e;
+	*ret = e;
+	return 0;
+}
+
+static int dir_of(const struct flow_entry *e, bool sender_second)
+{
+	/* A packet from an end to itself (a "land" packet) is the originator's. */
+	if (e->flow.orig.port == e->flow.resp.port && !memcmp(e->flow.orig.ip, e->flow.resp.ip, 16))
+		return 0;
+	return sender_second != e->orig_second;
+}
+
+int flow_table_add(struct flow_table *t, const struct flow_packet *fp, struct flow **ret)
+{
+	struct flow_entry *e;
+	struct packet p;
+	struct flow_key k;
+	struct slot *s;
+	uint64_t hash;
+	bool second, fresh = false;
+	int dir = 0, r;
+
+	if (!packet_parse(fp->data, fp->caplen, fp->len, &p))
+		return 0;
+	second = packet_key(t, &p, &k);
+	hash = key_hash(t, &k);
+	s = find_slot(t, &k, hash);
+	e = s->entry;
+	if (e) {
+		dir = dir_of(e, second);
+		fresh = opens_next(t, e, dir, &p, fp);
+	}
+	if (!e || fresh) {
+		r = add_flow(t, s, hash, &k, &e);
+		if (r)
+			return r;
+		start_flow(t, e, &k, second, &p, fp);
+		dir = dir_of(e, second);
+	} else if (e->provisional && fp->iface == e->want) {
+		settle(e, &p, fp);
+	}
+	add_owner(t, e, dir, fp->owner);
+	if (fp->iface == e->flow.iface)
+		count(t, e, dir, &p, fp);
+	if (p.icmp_error && p.payload_cap && !e->flow.activity)
+		adopt_quoted(t, e, &p);
+	if (ret)
+		*ret = &e->flow;
+	return 1;
+}
+
+size_t flow_table_count(const struct flow_table *t)
+{
+	return t->n;
+}
+
+int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		int r = fn(arg, &t->chunks[i / CHUNK_ROWS][i % CHUNK_ROWS].flow);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+const char *flow_conn_state(const struct flow *f)
+{
+	return conn_state(&flow_entry(f)->conn, f->proto, f->side[0].bytes, f->side[1].bytes);
+}

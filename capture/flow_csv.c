@@ -1,0 +1,154 @@
+/* Writes flows.csv: Zeek's columns, then who was at each end and what it was for. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "capture/flow_internal.h"
+#include "core/csv.h"
+
+static const char *const columns[] = {
+	"ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration",
+	"orig_bytes", "resp_bytes", "conn_state", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts",
+	"resp_ip_bytes", "community_id", "orig_host", "resp_host", "orig_owner", "resp_owner",
+	"activity", "scenario", "sub", "class", "label", "vantage",
+};
+
+int flow_write_csv_header(FILE *f)
+{
+	struct csv c;
+
+	csv_open(&c, f);
+	csv_row(&c, columns, ARRAY_SIZE(columns));
+	return ferror(f) ? -EIO : 0;
+}
+
+static const char *proto_name(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return "icmp";
+	default:
+		return "unknown_transport";
+	}
+}
+
+static const char *host_of(const struct net *net, uint8_t family, const uint8_t *ip)
+{
+	uint32_t addr, i;
+
+	if (!net || family != AF_INET)
+		return NULL;
+	memcpy(&addr, ip, 4);
+	i = net_find_addr(net, ntohl(addr));
+	return i == NET_NONE ? NULL : net->nodes[net->ifaces[i].node].name;
+}
+
+/* The node that an owner runs on, where the address belongs to nobody (e.g. a forged one). */
+static const char *host_of_owner(const struct net *net, struct owners *owners, uint32_t id)
+{
+	const struct owner *o = owners && id ? owners_get(owners, id) : NULL;
+
+	return net && o && o->node < net->n_nodes ? net->nodes[o->node].name : NULL;
+}
+
+static void write_addr(struct csv *c, uint8_t family, const struct flow_addr *a)
+{
+	char buf[INET6_ADDRSTRLEN];
+
+	csv_str(c, inet_ntop(family, a->ip, buf, sizeof(buf)));
+	csv_uint(c, a->port);
+}
+
+static void write_owner(struct csv *c, uint32_t id)
+{
+	if (id)
+		csv_uint(c, id);
+	else
+		csv_str(c, NULL);
+}
+
+static void write_vantage(struct csv *c, const struct flow *fl, const struct net *net)
+{
+	char buf[NODE_NAME_MAX + IFNAMSIZ + 2];
+
+	if (fl->iface == FLOW_NO_IFACE) {
+		csv_str(c, NULL);
+	} else if (net && fl->iface < net->n_ifaces) {
+		const struct iface *i = &net->ifaces[fl->iface];
+
+		snprintf(buf, sizeof(buf), "%s:%s", net->nodes[i->node].name, i->name);
+		csv_str(c, buf);
+	} else {
+		csv_uint(c, fl->iface);
+	}
+}
+
+static void write_label(struct csv *c, const struct flow *fl)
+{
+	const struct activity_label *a = fl->activity;
+	const char *label = NULL;
+
+	if (a)
+		label = a->attack ? "attack" : "benign";
+	else if (fl->class)
+		label = strcmp(fl->class, "benign") ? "attack" : "benign";
+	if (a)
+		csv_uint(c, a->id);
+	else
+		csv_str(c, NULL);
+	csv_str(c, fl->scenario);
+	csv_str(c, a ? a->sub : NULL);
+	csv_str(c, fl->class);
+	csv_str(c, label);
+}
+
+static void write_hosts(struct csv *c, const struct flow *fl, const struct net *net,
+			struct owners *owners)
+{
+	const struct flow_addr *ends[2] = { &fl->orig, &fl->resp };
+
+	for (int i = 0; i < 2; i++) {
+		const char *host = host_of(net, fl->family, ends[i]->ip);
+
+		csv_str(c, host ? host : host_of_owner(net, owners, fl->side[i].owner));
+	}
+	write_owner(c, fl->side[0].owner);
+	write_owner(c, fl->side[1].owner);
+}
+
+int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *owners, FILE *f)
+{
+	char uid[19], community[32];
+	struct csv c;
+
+	flow_uid(fl, uid);
+	flow_community_id(fl, community);
+	csv_open(&c, f);
+	csv_time(&c, fl->first);
+	csv_str(&c, uid);
+	write_addr(&c, fl->family, &fl->orig);
+	write_addr(&c, fl->family, &fl->resp);
+	csv_str(&c, proto_name(fl->proto));
+	csv_str(&c, flow_service(fl));
+	csv_time(&c, fl->last - fl->first);
+	csv_uint(&c, fl->side[0].bytes);
+	csv_uint(&c, fl->side[1].bytes);
+	csv_str(&c, flow_conn_state(fl));
+	csv_str(&c, fl->history);
+	for (int i = 0; i < 2; i++) {
+		csv_uint(&c, fl->side[i].pkts);
+		csv_uint(&c, fl->side[i].ip_bytes);
+	}
+	csv_str(&c, community);
+	write_hosts(&c, fl, net, owners);
+	write_label(&c, fl);
+	write_vantage(&c, fl, net);
+	csv_end(&c);
+	return ferror(f) ? -EIO : 0;
+}

@@ -1,0 +1,213 @@
+/* Takes an Ethernet frame apart without ever looking outside of it. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "capture/packet.h"
+
+#define ETH_LEN	      14
+#define VLAN_LEN      4
+#define VLAN_DEPTH    4 /* tags on tags; more is no network's */
+#define IPV6_LEN      40
+#define IPV6_EXT_MAX  16
+#define TCP_LEN	      20
+#define UDP_LEN	      8
+#define ICMP_LEN      8
+#define PROTO_MOBILE  135 /* IPv6 mobility header, RFC 6275 */
+
+static uint16_t be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+	return (uint32_t)be16(p) << 16 | be16(p + 2);
+}
+
+static uint32_t min32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Sets the payload behind a transport header of hlen bytes; cap and len are of the IP payload. */
+static void set_payload(struct packet *p, const uint8_t *l4, uint32_t cap, uint32_t len,
+			uint32_t hlen)
+{
+	p->payload_len = len > hlen ? len - hlen : 0;
+	p->payload_cap = cap > hlen ? min32(cap - hlen, p->payload_len) : 0;
+	p->payload = p->payload_cap ? l4 + hlen : NULL;
+}
+
+static void parse_tcp(struct packet *p, const uint8_t *l4, uint32_t cap, uint32_t len)
+{
+	uint32_t hlen = TCP_LEN;
+
+	if (cap >= 16) {
+		hlen = (l4[12] >> 4) * 4u;
+		if (hlen < TCP_LEN)
+			hlen = TCP_LEN;
+		p->seq = be32(l4 + 4);
+		p->ack = be32(l4 + 8);
+		p->flags = l4[13];
+		p->window = be16(l4 + 14);
+		p->has_tcp = true;
+	}
+	set_payload(p, l4, cap, len, hlen);
+}
+
+static bool is_icmp_error(uint8_t family, uint8_t type)
+{
+	if (family == AF_INET6)
+		return type >= 1 && type <= 4;
+	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+static void parse_transport(struct packet *p, const uint8_t *l4, uint32_t cap, uint32_t len)
+{
+	bool ports = p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP ||
+		     p->proto == IPPROTO_SCTP || p->proto == IPPROTO_UDPLITE;
+
+	if (p->later_fragment) {
+		set_payload(p, l4, cap, len, 0);
+		return;
+	}
+	if (ports && cap >= 4) {
+		p->sport = be16(l4);
+		p->dport = be16(l4 + 2);
+		p->has_ports = true;
+	}
+	if (p->proto == IPPROTO_TCP) {
+		parse_tcp(p, l4, cap, len);
+	} else if (ports) {
+		set_payload(p, l4, cap, len, UDP_LEN);
+	} else if ((p->family == AF_INET && p->proto == IPPROTO_ICMP) ||
+		   (p->family == AF_INET6 && p->proto == IPPROTO_ICMPV6)) {
+		if (cap >= 2) {
+			p->icmp_type = l4[0];
+			p->icmp_code = l4[1];
+			p->icmp_error = is_icmp_error(p->family, l4[0]);
+			p->has_icmp = true;
+		}
+		set_payload(p, l4, cap, len, ICMP_LEN);
+	} else {
+		set_payload(p, l4, cap, len, 0);
+	}
+}
+
+static int parse_ipv4(const uint8_t *ip, uint32_t cap, uint32_t len, struct packet *p)
+{
+	uint32_t hlen, total;
+	uint16_t frag;
+
+	if (cap < 20)
+		return 0;
+	hlen = (ip[0] & 15) * 4u;
+	if (hlen < 20 || hlen > cap)
+		return 0;
+	/* 0 is a frame that the card was to cut up (large send). Behind total is Ethernet's padding. */
+	total = be16(ip + 2);
+	if (!total || total > len)
+		total = len;
+	if (total < hlen)
+		return 0;
+	frag = be16(ip + 6);
+	p->family = AF_INET;
+	p->proto = ip[9];
+	p->frag_id = be16(ip + 4);
+	p->fragment = frag & 0x3fff;
+	p->later_fragment = frag & 0x1fff;
+	memcpy(p->src, ip + 12, 4);
+	memcpy(p->dst, ip + 16, 4);
+	p->ip_len = total;
+	parse_transport(p, ip + hlen, min32(cap, total) - hlen, total - hlen);
+	return 1;
+}
+
+/* The length of an extension header with this number at h, or 0 when it is none (or cut off). */
+static uint32_t ipv6_ext_len(uint8_t next, const uint8_t *h, uint32_t left)
+{
+	switch (next) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+	case PROTO_MOBILE:
+		return left >= 8 ? (h[1] + 1u) * 8 : 0;
+	case IPPROTO_FRAGMENT:
+		return left >= 8 ? 8 : 0;
+	case IPPROTO_AH:
+		return left >= 8 ? (h[1] + 2u) * 4 : 0;
+	default:
+		return 0;
+	}
+}
+
+static int parse_ipv6(const uint8_t *ip, uint32_t cap, uint32_t len, struct packet *p)
+{
+	uint32_t off = IPV6_LEN, total, elen;
+	uint8_t next;
+
+	if (cap < IPV6_LEN)
+		return 0;
+	total = be16(ip + 4) + (uint32_t)IPV6_LEN;
+	if (total == IPV6_LEN || total > len) /* 0: a jumbogram or a large send */
+		total = len;
+	if (cap > total)
+		cap = total;
+	p->family = AF_INET6;
+	memcpy(p->src, ip + 8, 16);
+	memcpy(p->dst, ip + 24, 16);
+	p->ip_len = total;
+	next = ip[6];
+	for (int i = 0; i < IPV6_EXT_MAX && !p->later_fragment; i++) {
+		elen = ipv6_ext_len(next, ip + off, cap - off);
+		if (!elen || elen > cap - off)
+			break;
+		if (next == IPPROTO_FRAGMENT) {
+			p->fragment = be16(ip + off + 2) & 0xfff9;
+			p->later_fragment = be16(ip + off + 2) & 0xfff8;
+			p->frag_id = be32(ip + off + 4);
+		}
+		next = ip[off];
+		off += elen;
+	}
+	p->proto = next;
+	parse_transport(p, ip + off, cap - off, total - off);
+	return 1;
+}
+
+int packet_parse_ip(const uint8_t *ip, uint32_t caplen, uint32_t len, struct packet *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!caplen)
+		return 0;
+	if (len < caplen)
+		len = caplen;
+	if (ip[0] >> 4 == 4)
+		return parse_ipv4(ip, caplen, len, ret);
+	if (ip[0] >> 4 == 6)
+		return parse_ipv6(ip, caplen, len, ret);
+	return 0;
+}
+
+int packet_parse(const uint8_t *data, uint32_t caplen, uint32_t len, struct packet *ret)
+{
+	uint32_t off = ETH_LEN;
+	uint16_t type;
+
+	if (caplen < ETH_LEN)
+		return 0;
+	if (len < caplen)
+		len = caplen;
+	type = be16(data + 12);
+	for (int i = 0; i < VLAN_DEPTH && (type == 0x8100 || type == 0x88a8 || type == 0x9100); i++) {
+		if (caplen - off < VLAN_LEN)
+			return 0;
+		type = be16(data + off + 2);
+		off += VLAN_LEN;
+	}
+	if ((type != 0x0800 && type != 0x86dd) || off >= caplen ||
+	    data[off] >> 4 != (type == 0x0800 ? 4 : 6))
+		return 0;
+	return packet_parse_ip(data + off, caplen - off, len - off, ret);
+}

@@ -1,0 +1,48 @@
+/*
+ * Takes an Ethernet frame apart, as far as flows need it: VLAN tags (802.1Q, 802.1ad), IPv4 (RFC 791),
+ * IPv6 with extension headers (RFC 8200), TCP (RFC 9293), UDP, ICMP and ICMPv6.
+ *
+ * The frame may be cut short or hostile: nothing outside of it is read, and what a header claims is
+ * held against what the wire carried.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_PACKET_H
+#define CAPTURE_PACKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
+
+struct packet {
+	uint8_t family;	       /* AF_INET, AF_INET6 */
+	uint8_t proto;	       /* IPPROTO_* behind the extension headers */
+	bool fragment;	       /* a part of a datagram */
+	bool later_fragment;   /* and not its first: no transport header */
+	bool has_ports;	       /* sport and dport are known */
+	bool has_tcp;	       /* the fields of TCP are known */
+	bool has_icmp;	       /* the fields of ICMP are known */
+	bool icmp_error;       /* it quotes the packet it is about */
+	uint8_t src[16], dst[16]; /* IPv4 in the first four bytes, the rest 0 */
+	uint16_t sport, dport; /* host byte order */
+	uint32_t frag_id;
+	uint32_t ip_len;       /* IP header and all behind it, on the wire */
+	uint32_t payload_len;  /* behind the transport header, on the wire */
+	uint32_t payload_cap;  /* of these, bytes captured */
+	const uint8_t *payload;
+	uint32_t seq, ack;
+	uint16_t window;
+	uint8_t flags; /* TCP_* */
+	uint8_t icmp_type, icmp_code;
+};
+
+/* 1 with the packet, 0 for a frame that carries no IP that can be read. */
+int packet_parse(const uint8_t *data, uint32_t caplen, uint32_t len, struct packet *ret);
+/* The same from the IP header on, e.g. for the packet that an ICMP error quotes. */
+int packet_parse_ip(const uint8_t *ip, uint32_t caplen, uint32_t len, struct packet *ret);
+
+#endif

@@ -1,0 +1,35 @@
+/* The numbers of pcapng (IETF draft-ietf-opsawg-pcapng) that writer and reader share. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_PCAPNG_BLOCKS_H
+#define CAPTURE_PCAPNG_BLOCKS_H
+
+enum {
+	BLOCK_IDB = 1,
+	BLOCK_OLD_PACKET = 2, /* obsolete, still found in old files */
+	BLOCK_SPB = 3,
+	BLOCK_ISB = 5,
+	BLOCK_EPB = 6,
+	BLOCK_SHB = 0x0a0d0d0a, /* the same in both byte orders */
+};
+
+#define BYTE_ORDER_MAGIC 0x1a2b3c4du
+
+enum {
+	OPT_END = 0,
+	OPT_COMMENT = 1,
+	OPT_EPB_FLAGS = 2,
+	OPT_IF_NAME = 2,
+	OPT_IF_DESCRIPTION = 3,
+	OPT_IF_TSRESOL = 9,
+	OPT_IF_TSOFFSET = 14,
+	OPT_SHB_OS = 3,
+	OPT_SHB_USERAPPL = 4,
+	OPT_ISB_STARTTIME = 2,
+	OPT_ISB_ENDTIME = 3,
+	OPT_ISB_IFRECV = 4,
+	OPT_ISB_IFDROP = 5,
+};
+
+#define LINKTYPE_ETHERNET 1
+
+#endif

@@ -1,0 +1,528 @@
+/*
+ * Reads pcapng of both byte orders, and classic pcap in all its forms, from a file, a pipe or memory.
+ *
+ * The input is hostile until shown otherwise: every length is held against what is there before it is
+ * used, and a block that lies ends the reading with a message that names its place.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <byteswap.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+#include "capture/pcapng.h"
+#include "capture/pcapng_blocks.h"
+#include "core/units.h"
+
+#define BLOCK_MAX  (64u << 20) /* bytes in a block; a longer one is a lie */
+#define READ_SIZE  (1u << 20)
+#define IFACES_MAX 65536
+
+/* Classic pcap: microseconds, nanoseconds, and Kuznetzov's with a longer packet header. */
+#define PCAP_USEC     0xa1b2c3d4u
+#define PCAP_NSEC     0xa1b23c4du
+#define PCAP_MODIFIED 0xa1b2cd34u
+
+struct iface_row {
+	struct pcapng_iface pub;
+	int64_t offset; /* s, added to each time stamp */
+};
+
+struct pcapng_reader {
+	char *path; /* for messages */
+	int fd;	    /* -1: all is in memory */
+	bool eof;
+	const uint8_t *data; /* what is there: [pos, end) is not yet used */
+	size_t pos, end;
+	uint8_t *buf; /* of a file: what data points to */
+	size_t size;
+	uint64_t offset; /* in the file, of data[0] */
+	bool pcap, swapped;
+	uint32_t pcap_header; /* bytes before each packet of a classic file */
+	bool in_section;
+	struct iface_row **ifaces;
+	size_t n_ifaces, ifaces_size;
+	size_t section; /* first interface of this section */
+};
+
+static uint16_t get16(const struct pcapng_reader *r, const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return r->swapped ? bswap_16(v) : v;
+}
+
+static uint32_t get32(const struct pcapng_reader *r, const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return r->swapped ? bswap_32(v) : v;
+}
+
+static int bad(const struct pcapng_reader *r, struct err *err, const char *what)
+{
+	err_at(err, r->path, 0, "%s, at byte %" PRIu64, what, r->offset + r->pos);
+	return -EINVAL;
+}
+
+/* Sees to it that need bytes are there, and says how many are: fewer only at the end. */
+static int fill(struct pcapng_reader *r, size_t need, size_t *ret_have, struct err *err)
+{
+	while (r->end - r->pos < need && r->fd >= 0 && !r->eof) {
+		ssize_t n;
+
+		if (r->pos) {
+			memmove(r->buf, r->buf + r->pos, r->end - r->pos);
+			r->offset += r->pos;
+			r->end -= r->pos;
+			r->pos = 0;
+		}
+		if (r->size - r->end < READ_SIZE / 2) {
+			size_t size = r->size + READ_SIZE;
+			uint8_t *buf;
+
+			/* Grows with what was read, not with what a block says of its length. */
+			buf = realloc(r->buf, size);
+			if (!buf)
+				return err_sys(err, ENOMEM, "cannot read %s", r->path);
+			r->data = r->buf = buf;
+			r->size = size;
+		}
+		n = read(r->fd, r->buf + r->end, r->size - r->end);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, errno, "cannot read %s", r->path);
+		r->eof = n == 0;
+		r->end += (size_t)n;
+	}
+	*ret_have = r->end - r->pos;
+	return 0;
+}
+
+/* A row with room for one more interface, or NULL. */
+static struct iface_row *add_iface(struct pcapng_reader *r)
+{
+	struct iface_row *row;
+
+	if (r->n_ifaces == r->ifaces_size) {
+		size_t size = r->ifaces_size ? r->ifaces_size * 2 : 16;
+		struct iface_row **rows = reallocarray(r->ifaces, size, sizeof(*rows));
+
+		if (!rows)
+			return NULL;
+		r->ifaces = rows;
+		r->ifaces_size = size;
+	}
+	row = calloc(1, sizeof(*row));
+	if (!row)
+		return NULL;
+	row->pub.tick_ns_num = NSEC_PER_USEC;
+	row->pub.tick_ns_den = 1;
+	r->ifaces[r->n_ifaces++] = row;
+	return row;
+}
+
+static void drop_ifaces(struct pcapng_reader *r)
+{
+	for (size_t i = 0; i < r->n_ifaces; i++) {
+		free(r->ifaces[i]->pub.name);
+		free(r->ifaces[i]->pub.descr);
+		free(r->ifaces[i]);
+	}
+	free(r->ifaces);
+}
+
+/* if_tsresol: the power of 10, or with the top bit of 2, that a second is divided by. */
+static int set_resolution(struct pcapng_iface *i, uint8_t v)
+{
+	int64_t num = NSEC_PER_SEC, den = 1;
+	int n = v & 0x7f;
+
+	if (v & 0x80) {
+		if (n > 62)
+			return -EINVAL;
+		den = (int64_t)1 << n;
+	} else {
+		for (; n && num > 1; n--)
+			num /= 10;
+		for (; n; n--)
+			if (__builtin_mul_overflow(den, 10, &den))
+				return -EINVAL;
+	}
+	i->tick_ns_num = num;
+	i->tick_ns_den = den;
+	return 0;
+}
+
+/* An option at *p; moves *p behind it. False at the end of the list, or where it is cut off. */
+static bool next_option(const struct pcapng_reader *r, const uint8_t **p, const uint8_t *end,
+			uint16_t *ret_code, const uint8_t **ret_data, uint16_t *ret_len)
+{
+	size_t left = (size_t)(end - *p), padded;
+
+	if (left < 4)
+		return false;
+	*ret_code = get16(r, *p);
+	*ret_len = get16(r, *p + 2);
+	padded = ((size_t)*ret_len + 3) & ~(size_t)3;
+	if (*ret_code == OPT_END || *ret_len > left - 4)
+		return false;
+	*ret_data = *p + 4;
+	*p += 4 + (padded > left - 4 ? left - 4 : padded);
+	return true;
+}
+
+static char *option_text(const uint8_t *data, uint16_t len)
+{
+	return strndup((const char *)data, len);
+}
+
+static int read_iface(struct pcapng_reader *r, const uint8_t *b, size_t len, struct err *err)
+{
+	const uint8_t *p = b + 8, *end = b + len, *data;
+	struct iface_row *row;
+	uint16_t code, n;
+
+	if (len < 8)
+		return bad(r, err, "interface block too short");
+	if (r->n_ifaces - r->section >= IFACES_MAX)
+		return bad(r, err, "more than 65536 interfaces");
+	row = add_iface(r);
+	if (!row)
+		return err_sys(err, ENOMEM, "cannot read %s", r->path);
+	row->pub.linktype = get16(r, b);
+	row->pub.snaplen = get32(r, b + 4);
+	while (next_option(r, &p, end, &code, &data, &n)) {
+		if (code == OPT_IF_NAME && !row->pub.name) {
+			row->pub.name = option_text(data, n);
+		} else if (code == OPT_IF_DESCRIPTION && !row->pub.descr) {
+			row->pub.descr = option_text(data, n);
+		} else if (code == OPT_IF_TSRESOL && n >= 1) {
+			if (set_resolution(&row->pub, data[0]))
+				return bad(r, err, "time stamp resolution out of range");
+		} else if (code == OPT_IF_TSOFFSET && n >= 8) {
+			memcpy(&row->offset, data, 8);
+			if (r->swapped)
+				row->offset = (int64_t)bswap_64((uint64_t)row->offset);
+		}
+	}
+	return 0;
+}
+
+static int64_t clamp64(__int128 v)
+{
+	return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v;
+}
+
+static int64_t ticks_to_ns(const struct iface_row *row, uint64_t ticks)
+{
+	__int128 ns = (__int128)ticks * row->pub.tick_ns_num / row->pub.tick_ns_den;
+
+	return clamp64(ns + (__int128)row->offset * NSEC_PER_SEC);
+}
+
+static void read_packet_options(const struct pcapng_reader *r, const uint8_t *p,
+				const uint8_t *end, struct pcapng_packet *ret)
+{
+	const uint8_t *data;
+	uint16_t code, n;
+
+	while (next_option(r, &p, end, &code, &data, &n)) {
+		if (code == OPT_COMMENT && !ret->comment) {
+			ret->comment = (const char *)data;
+			ret->comment_len = n;
+		} else if (code == OPT_EPB_FLAGS && n >= 4) {
+			ret->dir = get32(r, data) & 3;
+		}
+	}
+}
+
+/* An Enhanced Packet Block, or the obsolete one, which differs in the interface's field only. */
+static int read_packet(struct pcapng_reader *r, uint32_t type, const uint8_t *b, size_t len,
+		       struct pcapng_packet *ret, struct err *err)
+{
+	struct pcapng_packet p = { 0 };
+	size_t padded;
+
+	if (len < 20)
+		return bad(r, err, "packet block too short");
+	p.iface = type == BLOCK_EPB ? get32(r, b) : get16(r, b);
+	if (p.iface >= r->n_ifaces - r->section)
+		return bad(r, err, "packet of an interface that the file does not describe");
+	p.iface += (uint32_t)r->section;
+	p.ts = ticks_to_ns(r->ifaces[p.iface],
+			   (uint64_t)get32(r, b + 4) << 32 | get32(r, b + 8));
+	p.caplen = get32(r, b + 12);
+	p.len = get32(r, b + 16);
+	if (p.caplen > len - 20)
+		return bad(r, err, "packet longer than its block");
+	p.data = b + 20;
+	padded = ((size_t)p.caplen + 3) & ~(size_t)3;
+	if (padded <= len - 20)
+		read_packet_options(r, b + 20 + padded, b + len, &p);
+	*ret = p;
+	return 1;
+}
+
+/* A Simple Packet Block: of the first interface, and without a time. */
+static int read_simple(struct pcapng_reader *r, const uint8_t *b, size_t len,
+		       struct pcapng_packet *ret, struct err *err)
+{
+	struct pcapng_packet p = { 0 };
+	uint32_t snaplen;
+
+	if (len < 4)
+		return bad(r, err, "packet block too short");
+	if (r->n_ifaces == r->section)
+		return bad(r, err, "packet of an interface that the file does not describe");
+	p.iface = (uint32_t)r->section;
+	snaplen = r->ifaces[r->section]->pub.snaplen;
+	p.len = get32(r, b);
+	p.caplen = snaplen && p.len > snaplen ? snaplen : p.len;
+	if (p.caplen > len - 4)
+		return bad(r, err, "packet longer than its block");
+	p.data = b + 4;
+	*ret = p;
+	return 1;
+}
+
+/* The byte order of a section, from the magic in its header (at p, as it stands in the file). */
+static int read_order(struct pcapng_reader *r, const uint8_t *p, struct err *err)
+{
+	uint32_t magic;
+
+	memcpy(&magic, p, sizeof(magic));
+	if (magic != BYTE_ORDER_MAGIC && bswap_32(magic) != BYTE_ORDER_MAGIC)
+		return bad(r, err, "section header without its byte order");
+	r->swapped = magic != BYTE_ORDER_MAGIC;
+	r->section = r->n_ifaces;
+	r->in_section = true;
+	return 0;
+}
+
+/* The next block, whole: 1, with its body in *ret_body; 0 at the end of the file. */
+static int next_block(struct pcapng_reader *r, uint32_t *ret_type, const uint8_t **ret_body,
+		      size_t *ret_len, struct err *err)
+{
+	uint32_t type, total;
+	size_t have;
+	int e = fill(r, 12, &have, err);
+
+	if (e < 0)
+		return e;
+	if (!have)
+		return 0;
+	if (have < 12)
+		return bad(r, err, "the file ends inside a block");
+	memcpy(&type, r->data + r->pos, 4);
+	if (type == BLOCK_SHB) {
+		e = read_order(r, r->data + r->pos + 8, err);
+		if (e < 0)
+			return e;
+	} else if (!r->in_section) {
+		return bad(r, err, "block outside of a section");
+	}
+	type = get32(r, r->data + r->pos);
+	total = get32(r, r->data + r->pos + 4);
+	if (total < 12 || total % 4 || total > BLOCK_MAX)
+		return bad(r, err, "block of an impossible length");
+	e = fill(r, total, &have, err);
+	if (e < 0)
+		return e;
+	if (have < total)
+		return bad(r, err, "the file ends inside a block");
+	if (get32(r, r->data + r->pos + total - 4) != total)
+		return bad(r, err, "block whose two lengths differ");
+	*ret_type = type;
+	*ret_body = r->data + r->pos + 8;
+	*ret_len = total - 12;
+	return 1;
+}
+
+static int next_pcapng(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err)
+{
+	const uint8_t *body;
+	uint32_t type;
+	size_t len;
+
+	for (;;) {
+		int e = next_block(r, &type, &body, &len, err);
+
+		if (e <= 0)
+			return e;
+		if (type == BLOCK_IDB)
+			e = read_iface(r, body, len, err);
+		else if (type == BLOCK_EPB || type == BLOCK_OLD_PACKET)
+			e = read_packet(r, type, body, len, ret, err);
+		else if (type == BLOCK_SPB)
+			e = read_simple(r, body, len, ret, err);
+		else
+			e = 0; /* statistics, names, and what others added */
+		if (e < 0)
+			return e;
+		r->pos += len + 12;
+		if (e > 0)
+			return 1;
+	}
+}
+
+static int next_pcap(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err)
+{
+	struct pcapng_packet p = { 0 };
+	const uint8_t *h;
+	size_t have;
+	int e = fill(r, r->pcap_header, &have, err);
+
+	if (e)
+		return e;
+	if (!have)
+		return 0;
+	if (have < r->pcap_header)
+		return bad(r, err, "the file ends inside a packet's header");
+	p.caplen = get32(r, r->data + r->pos + 8);
+	if (p.caplen > BLOCK_MAX)
+		return bad(r, err, "packet of an impossible length");
+	e = fill(r, (size_t)r->pcap_header + p.caplen, &have, err);
+	if (e)
+		return e;
+	if (have < (size_t)r->pcap_header + p.caplen)
+		return bad(r, err, "the file ends inside a packet");
+	h = r->data + r->pos;
+	p.len = get32(r, h + 12);
+	p.ts = clamp64((__int128)get32(r, h) * NSEC_PER_SEC +
+		       (__int128)get32(r, h + 4) * r->ifaces[0]->pub.tick_ns_num);
+	p.data = h + r->pcap_header;
+	r->pos += (size_t)r->pcap_header + p.caplen;
+	*ret = p;
+	return 1;
+}
+
+int pcapng_next(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err)
+{
+	return r->pcap ? next_pcap(r, ret, err) : next_pcapng(r, ret, err);
+}
+
+static int start_pcap(struct pcapng_reader *r, struct err *err)
+{
+	struct iface_row *row;
+	uint32_t magic;
+	size_t have;
+	int e = fill(r, 24, &have, err);
+
+	if (e)
+		return e;
+	if (have < 24)
+		return bad(r, err, "the file ends inside its header");
+	row = add_iface(r);
+	if (!row)
+		return err_sys(err, ENOMEM, "cannot read %s", r->path);
+	magic = get32(r, r->data + r->pos);
+	r->pcap = true;
+	r->pcap_header = magic == PCAP_MODIFIED ? 24 : 16;
+	row->pub.tick_ns_num = magic == PCAP_NSEC ? 1 : NSEC_PER_USEC;
+	row->pub.snaplen = get32(r, r->data + r->pos + 16);
+	row->pub.linktype = (uint16_t)get32(r, r->data + r->pos + 20); /* above: length of FCS */
+	r->pos += 24;
+	return 0;
+}
+
+static bool is_pcap_magic(uint32_t m)
+{
+	return m == PCAP_USEC || m == PCAP_NSEC || m == PCAP_MODIFIED;
+}
+
+static int start(struct pcapng_reader *r, struct err *err)
+{
+	uint32_t magic;
+	size_t have;
+	int e = fill(r, 4, &have, err);
+
+	if (e)
+		return e;
+	if (have < 4)
+		return err_at(err, r->path, 0, "not a capture: %s",
+			      have ? "it is too short" : "it is empty");
+	memcpy(&magic, r->data + r->pos, 4);
+	if (magic == BLOCK_SHB)
+		return 0;
+	r->swapped = is_pcap_magic(bswap_32(magic));
+	if (r->swapped || is_pcap_magic(magic))
+		return start_pcap(r, err);
+	return err_at(err, r->path, 0, "not a capture: it is neither pcapng nor pcap");
+}
+
+static struct pcapng_reader *reader_new(const char *path)
+{
+	struct pcapng_reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->fd = -1;
+	r->path = strdup(path);
+	if (!r->path) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void pcapng_reader_close(struct pcapng_reader *r)
+{
+	if (!r)
+		return;
+	if (r->fd >= 0)
+		close(r->fd);
+	drop_ifaces(r);
+	free(r->buf);
+	free(r->path);
+	free(r);
+}
+
+static int reader_start(struct pcapng_reader *r, struct pcapng_reader **ret, struct err *err)
+{
+	int e = start(r, err);
+
+	if (e) {
+		pcapng_reader_close(r);
+		return e;
+	}
+	*ret = r;
+	return 0;
+}
+
+int pcapng_open(const char *path, struct pcapng_reader **ret, struct err *err)
+{
+	struct pcapng_reader *r = reader_new(path);
+
+	if (!r)
+		return err_sys(err, ENOMEM, "cannot read %s", path);
+	r->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (r->fd < 0) {
+		int e = err_sys(err, errno, "cannot read %s", path);
+
+		pcapng_reader_close(r);
+		return e;
+	}
+	return reader_start(r, ret, err);
+}
+
+int pcapng_open_mem(const void *data, size_t size, struct pcapng_reader **ret, struct err *err)
+{
+	struct pcapng_reader *r = reader_new("capture");
+
+	if (!r)
+		return err_sys(err, ENOMEM, "cannot read a capture");
+	r->data = data;
+	r->end = size;
+	return reader_start(r, ret, err);
+}
+
+const struct pcapng_iface *pcapng_iface(const struct pcapng_reader *r, uint32_t id)
+{
+	return id < r->n_ifaces ? &r->ifaces[id]->pub : NULL;
+}
