@@ -16,7 +16,7 @@ struct host {
 	int pidfd;     /* of its init, or -1 */
 	pid_t pid;     /* of its init, or 0 */
 	int cgroup_fd; /* v2 directory, or -1 */
-	struct prog *progs; /* started and not yet ended */
+	struct prog *progs; /* all not yet freed */
 };
 
 struct emu {
@@ -31,6 +31,7 @@ struct emu {
 	char *share_dir;
 	struct emu_bind *binds;
 	size_t n_binds;
+	int conf_fd; /* host.c's memfd of what every init is told; 0: not made yet */
 };
 
 struct prog {
@@ -41,6 +42,7 @@ struct prog {
 	char *cwd;
 	int fd[3];
 	bool terminal, started, ended;
+	bool lost; /* its init died; the end is about to be reported */
 	pid_t pid;
 	int cgroup_fd;
 	uint64_t cgroup_id;
@@ -53,5 +55,8 @@ struct prog {
 int host_start_init(struct host *h, struct err *err); /* nothing to do when it runs */
 void host_kill(struct host *h);			      /* SIGKILL to init, does not wait */
 void host_reap(struct host *h);			      /* waits for its end and closes all */
+void host_close_conf(struct emu *e);		      /* at the end of emu_down() */
+/* Sends a message with file descriptors to a host's init. 0 or -errno. */
+int host_send(struct host *h, const void *msg, size_t size, const int *fds, size_t n_fds);
 
 #endif

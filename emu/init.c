@@ -1,0 +1,421 @@
+/*
+ * A host's init: pid 1 of the host. What it is told and what it answers is in emu/init_proto.h.
+ *
+ * It waits on two descriptors: the socket to emu, and a signalfd. A request forks a program; SIGCHLD
+ * reaps programs and the orphans they left. It never waits for a program and never blocks on
+ * the socket: ends that do not fit are kept until there is room, for emu may be busy with a
+ * start in this same host.
+ *
+ * It keeps capabilities that its programs lack (setting a filter takes CAP_SYS_ADMIN), so it is made
+ * undumpable: no program can trace it or look into /proc/1.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include "emu/hostfs.h"
+#include "emu/init.h"
+#include "emu/init_proto.h"
+#include "emu/sandbox.h"
+
+struct child {
+	struct child *next;
+	pid_t pid;
+	uint32_t number;
+	bool ended;
+	int wstatus;
+};
+
+struct init {
+	int socket, signals;
+	struct child *children;
+	const struct init_conf *conf; /* mapped for good: the filter is in it */
+	const struct sock_filter *filter;
+	const char *default_cwd;
+};
+
+/* A request as its child needs it. */
+struct request {
+	struct init_start start;
+	int fds[INIT_FDS];
+	char *blob;
+	const char *cwd;
+	char **argv, **env;
+};
+
+static void request_free(struct request *r)
+{
+	for (int i = 0; i < INIT_FDS; i++)
+		cleanup_closep(&r->fds[i]);
+	free(r->blob);
+	free(r->argv);
+	free(r->env);
+}
+
+/* One message and its descriptors (-1 where fewer came). Bytes, 0 at the end, or -errno. */
+static ssize_t receive(int fd, void *msg, size_t size, int *fds, size_t n_fds)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(INIT_FDS * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = msg, .iov_len = size };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
+			    .msg_controllen = CMSG_SPACE(n_fds * sizeof(int)) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	for (size_t i = 0; i < n_fds; i++)
+		fds[i] = -1;
+	do
+		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	return n;
+}
+
+static char *read_blob(int fd, size_t size)
+{
+	char *blob = malloc(size + 1);
+
+	if (!blob)
+		return NULL;
+	if (pread(fd, blob, size, 0) != (ssize_t)size) {
+		free(blob);
+		return NULL;
+	}
+	blob[size] = '\0';
+	return blob;
+}
+
+static const char *next_string(const char **p)
+{
+	const char *s = *p;
+
+	*p += strlen(s) + 1;
+	return s;
+}
+
+static char **string_list(const char **p, uint32_t n)
+{
+	char **list = calloc((size_t)n + 1, sizeof(*list));
+
+	for (uint32_t i = 0; list && i < n; i++)
+		list[i] = (char *)next_string(p);
+	return list;
+}
+
+/* Becomes the host that the hello and the configuration describe. */
+static int become_host(struct init *in, const struct init_hello *hello, struct err *err)
+{
+	struct hostfs fs = { .hostname = hello->hostname, .n_binds = in->conf->n_binds };
+	_cleanup_free_ struct emu_bind *binds = calloc(fs.n_binds + 1, sizeof(*binds));
+	const char *p, *share;
+	int r;
+
+	if (!binds)
+		return err_sys(err, ENOMEM, "cannot start a host");
+	in->filter = (const struct sock_filter *)(in->conf + 1);
+	p = (const char *)(in->filter + in->conf->n_filter);
+	fs.hosts = next_string(&p);
+	fs.resolv = next_string(&p);
+	share = next_string(&p);
+	for (size_t i = 0; i < fs.n_binds; i++) {
+		binds[i].source = next_string(&p);
+		binds[i].path = next_string(&p);
+	}
+	fs.binds = binds;
+	fs.share = hello->share && *share ? share : NULL;
+	in->default_cwd = fs.share ? fs.share : "/";
+	if (sethostname(hello->hostname, strlen(hello->hostname)) < 0)
+		return err_sys(err, errno, "cannot set the host name '%s'", hello->hostname);
+	r = hostfs_build(&fs, err);
+	if (r < 0)
+		return r;
+	r = sandbox_limit_bounding();
+	if (r < 0)
+		return err_sys(err, -r, "cannot limit the capabilities of a host");
+	return 0;
+}
+
+static int set_up(struct init *in, struct err *err)
+{
+	_cleanup_close_ int conf_fd = -1;
+	struct init_hello hello;
+	struct stat st;
+	ssize_t n;
+
+	/* The fork's setting does not survive a change of credentials at exec; and if emu died before this
+	 * line, the socket's end says so below. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(err, errno, "cannot protect a host's init");
+	prctl(PR_SET_NAME, INIT_ARGV0, 0, 0, 0);
+	n = receive(in->socket, &hello, sizeof(hello), &conf_fd, 1);
+	if (n != sizeof(hello) || conf_fd < 0)
+		return err_failed(err, "a host's init got no configuration");
+	if (fstat(conf_fd, &st) < 0)
+		return err_sys(err, errno, "cannot read a host's configuration");
+	in->conf = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, conf_fd, 0);
+	if (in->conf == MAP_FAILED)
+		return err_sys(err, errno, "cannot read a host's configuration");
+	return become_host(in, &hello, err);
+}
+
+static void report(int fd, pid_t pid, int error, enum init_stage stage)
+{
+	struct init_report r = { .pid = pid, .error = error, .stage = stage };
+
+	/* Less than PIPE_BUF: whole or not at all. Nobody listens any more: nothing to do about it. */
+	if (write(fd, &r, sizeof(r)) < 0)
+		return;
+}
+
+/* Limits as after a login, whatever detnet's own are. The hard ones stay: they cannot be raised. */
+static void default_limits(void)
+{
+	static const struct {
+		__rlimit_resource_t resource;
+		rlim_t soft;
+	} limits[] = {
+		{ RLIMIT_CORE, 0 },
+		{ RLIMIT_NOFILE, 1024 },
+		{ RLIMIT_STACK, 8 << 20 },
+	};
+	struct rlimit l;
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if (getrlimit(limits[i].resource, &l) < 0)
+			continue;
+		l.rlim_cur = limits[i].soft < l.rlim_max ? limits[i].soft : l.rlim_max;
+		setrlimit(limits[i].resource, &l);
+	}
+}
+
+static void default_signals(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		sigaction(s, &sa, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The forked child, up to the program. The report pipe closes by exec, which says that all went well. */
+static _Noreturn void run_child(const struct init *in, const struct request *r)
+{
+	enum init_stage stage = INIT_CHDIR;
+	int report_fd = fcntl(r->fds[INIT_FD_REPORT], F_DUPFD_CLOEXEC, 10), error;
+	int std[3];
+
+	report(report_fd, getpid(), 0, INIT_STARTING);
+	if (!r->start.terminal)
+		setsid();
+	/* First out of the way of 0, 1 and 2, then there. */
+	for (int i = 0; i < 3; i++)
+		std[i] = fcntl(r->fds[i], F_DUPFD_CLOEXEC, 10);
+	for (int i = 0; i < 3; i++)
+		dup2(std[i], i);
+	default_limits();
+	if (chdir(r->cwd) < 0)
+		goto fail;
+	stage = INIT_SANDBOX;
+	error = sandbox_enter(in->filter, in->conf->n_filter);
+	if (error < 0) {
+		errno = -error;
+		goto fail;
+	}
+	default_signals();
+	stage = INIT_EXEC;
+	environ = r->env; /* execvp() looks in this PATH */
+	execvp(r->argv[0], r->argv);
+fail:
+	report(report_fd, 0, errno, stage);
+	_exit(127);
+}
+
+static void start_program(struct init *in, struct request *r)
+{
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD,
+				   .cgroup = (uint64_t)r->fds[INIT_FD_CGROUP] };
+	struct child *c = calloc(1, sizeof(*c));
+	long pid;
+
+	if (!c) {
+		report(r->fds[INIT_FD_REPORT], 0, ENOMEM, INIT_STARTING);
+		return;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0)
+		run_child(in, r);
+	if (pid < 0) {
+		report(r->fds[INIT_FD_REPORT], 0, errno, INIT_STARTING);
+		free(c);
+		return;
+	}
+	c->pid = (pid_t)pid;
+	c->number = r->start.number;
+	c->next = in->children;
+	in->children = c;
+}
+
+/* False when emu closed its end. */
+static bool serve(struct init *in)
+{
+	_cleanup_(request_free) struct request r = { .blob = NULL };
+	const char *p;
+	ssize_t n;
+
+	n = receive(in->socket, &r.start, sizeof(r.start), r.fds, INIT_FDS);
+	if (n <= 0)
+		return false;
+	if (n != sizeof(r.start) || r.fds[INIT_FDS - 1] < 0)
+		return true; /* its report pipe closes unused, which emu takes for a failure */
+	r.blob = read_blob(r.fds[INIT_FD_BLOB], r.start.size);
+	if (r.blob) {
+		p = r.blob;
+		r.cwd = next_string(&p);
+		if (!*r.cwd)
+			r.cwd = in->default_cwd;
+		r.argv = string_list(&p, r.start.argc);
+		r.env = string_list(&p, r.start.envc);
+	}
+	if (r.argv && r.env)
+		start_program(in, &r);
+	else
+		report(r.fds[INIT_FD_REPORT], 0, ENOMEM, INIT_STARTING);
+	return true;
+}
+
+static void reap(struct init *in)
+{
+	int wstatus;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &wstatus, WNOHANG)) > 0) {
+		for (struct child *c = in->children; c; c = c->next) {
+			if (c->pid != pid || c->ended)
+				continue;
+			c->ended = true;
+			c->wstatus = wstatus;
+			break;
+		}
+	}
+}
+
+/* Tells what ends there are while the socket takes them. True when some are left to tell. */
+static bool tell_ends(struct init *in)
+{
+	for (struct child **p = &in->children; *p;) {
+		struct child *c = *p;
+		struct init_event e = { .kind = INIT_ENDED, .number = c->number,
+					.wstatus = c->wstatus };
+
+		if (!c->ended) {
+			p = &c->next;
+			continue;
+		}
+		if (send(in->socket, &e, sizeof(e), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			return errno == EAGAIN;
+		*p = c->next;
+		free(c);
+	}
+	return false;
+}
+
+/* False when the init is to end. */
+static bool handle_signals(struct init *in)
+{
+	struct signalfd_siginfo s;
+	bool go_on = true;
+
+	while (read(in->signals, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD)
+			reap(in);
+		/* From outside the host only: there a sender has no pid that we could see. */
+		else if (s.ssi_signo == SIGTERM && s.ssi_pid == 0)
+			go_on = false;
+	}
+	return go_on;
+}
+
+static void loop(struct init *in)
+{
+	struct pollfd fds[2] = { { .fd = in->socket }, { .fd = in->signals, .events = POLLIN } };
+	bool go_on = true;
+
+	while (go_on) {
+		fds[0].events = tell_ends(in) ? POLLIN | POLLOUT : POLLIN;
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			break;
+		if (fds[1].revents)
+			go_on = handle_signals(in);
+		if (go_on && (fds[0].revents & (POLLIN | POLLHUP | POLLERR)))
+			go_on = serve(in);
+	}
+}
+
+/*
+ * All signals are blocked, and so queue to the signalfd or nowhere: a terminal's SIGINT, SIGQUIT and
+ * SIGTSTP reach this process too, for terminal programs must find themselves in the terminal's
+ * foreground group and so it has to stay there.
+ */
+static int block_signals(struct init *in)
+{
+	sigset_t set;
+
+	for (int s = 1; s < NSIG; s++)
+		if (s == SIGINT || s == SIGQUIT || s == SIGTSTP || s == SIGTTIN || s == SIGTTOU ||
+		    s == SIGHUP || s == SIGPIPE)
+			signal(s, SIG_IGN);
+	/* Must not stay ignored, as it may be inherited: children would vanish unreaped. */
+	signal(SIGCHLD, SIG_DFL);
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	in->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return in->signals < 0 ? -errno : 0;
+}
+
+int init_main(int argc, char **argv)
+{
+	struct init in = { .socket = INIT_SOCKET_FD, .signals = -1 };
+	struct init_event e = { .kind = INIT_READY };
+	_cleanup_err_ struct err err = { 0 };
+	int r;
+
+	if (fcntl(in.socket, F_SETFD, FD_CLOEXEC) < 0)
+		return ERR_USAGE; /* not started by emu */
+	r = block_signals(&in);
+	if (r == 0)
+		r = set_up(&in, &err);
+	if (r < 0) {
+		e.kind = INIT_FAILED;
+		snprintf(e.text, sizeof(e.text), "%s", err.n ? err.items[0].msg : strerror(-r));
+	}
+	if (send(in.socket, &e, sizeof(e), MSG_NOSIGNAL) < 0 || r < 0)
+		_exit(ERR_FAILED);
+	loop(&in);
+	/* Not by return: the kernel ends the host with this process, and frees all of it. */
+	_exit(0);
+}
