@@ -163,7 +163,7 @@ int prog_new(struct emu *e, const struct prog_spec *spec, struct prog **ret, str
 		return err_sys(err, ENOMEM, "%s: cannot run %s", node->name, spec->argv[0]);
 	p->fd[0] = p->fd[1] = p->fd[2] = p->cgroup_fd = -1;
 	p->host = &e->hosts[spec->node];
-	p->number = ++e->next_prog;
+	p->number = e->next_prog++;
 	p->next = p->host->progs;
 	p->host->progs = p;
 	r = fill(p, spec, err);
