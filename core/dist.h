@@ -6,8 +6,9 @@
  *     weibull(scale, shape)  gamma(shape, scale)  lognormal(mu, sigma)   abs(cauchy(5000))
  *     choice(a, b, c)  — words, for inputs only (see scenarios/engine/input.h)
  *
- * An optional OFFSET+ in front, and min= / max= inside the call, clamp. Numbers take the units of the
- * context: DIST_TIME wants a unit and gives seconds, DIST_SIZE gives bytes, DIST_NUMBER is bare.
+ * An optional OFFSET+ in front is added; min= / max= inside the call clamp, after abs and before the
+ * offset (for uniform they are its bounds). Numbers take the units of the context: DIST_TIME wants a
+ * unit and gives seconds, DIST_SIZE gives bytes, DIST_NUMBER is bare; so are shape, mu and sigma.
  * cauchy(s) is cauchy(0, s); exponential(m) has mean m; pareto is Pareto type I.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
@@ -36,11 +37,12 @@ struct dist {
 	double a, b;   /* the kind's parameters in order */
 	double offset; /* added to each draw */
 	bool abs;
-	double min, max; /* -INFINITY, INFINITY when not given */
+	double min, max; /* of the sum; -INFINITY, INFINITY when not given */
 };
 
 /* 0, or -EINVAL with a malloc'd reason that names what was meant. */
 int dist_parse(const char *s, enum dist_unit unit, struct dist *ret, char **ret_why);
+/* Always a finite number; it may be negative or huge (cauchy, pareto), so check before rounding it. */
 double dist_draw(const struct dist *d, struct rng *r);
 
 #endif
