@@ -1,0 +1,55 @@
+/* CSV: quoting, numbers, time, rows. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "core/csv.h"
+
+static void test_rows(void **state)
+{
+	static const char *const head[] = {"a", "b,c", "d"};
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	struct csv c;
+
+	assert_non_null(f);
+	csv_open(&c, f);
+	csv_row(&c, head, 3);
+	csv_str(&c, NULL);
+	csv_str(&c, "say \"hi\"");
+	csv_str(&c, "two\nlines\r");
+	csv_str(&c, "");
+	csv_str(&c, "plain; text");
+	csv_end(&c);
+	csv_uint(&c, UINT64_MAX);
+	csv_int(&c, INT64_MIN);
+	csv_int(&c, -1);
+	csv_end(&c);
+	csv_time(&c, 0);
+	csv_time(&c, 1700000000123456789);
+	csv_time(&c, -1);
+	csv_time(&c, 5000000000);
+	csv_time(&c, INT64_MIN);
+	csv_end(&c);
+	csv_row(&c, head, 1);
+	fclose(f);
+	assert_string_equal(text,
+			    "a,\"b,c\",d\n"
+			    ",\"say \"\"hi\"\"\",\"two\nlines\r\",,plain; text\n"
+			    "18446744073709551615,-9223372036854775808,-1\n"
+			    "0.000000000,1700000000.123456789,-0.000000001,5.000000000,"
+			    "-9223372036.854775808\n"
+			    "a\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
