@@ -17,6 +17,7 @@
 
 #define NET_NODES_MAX 4096 /* bounded by the owner ids kept for kernels, see capture/tag_bpf.h */
 #define NET_LINKS_MAX 65536
+#define NET_MTU	      1500 /* of a link that says nothing */
 #define NODE_NAME_MAX 63   /* a host name, RFC 1123 */
 #define NET_NONE      IDMAP_NONE
 
@@ -58,6 +59,7 @@ struct node {
 	enum node_kind kind;
 	int line;	    /* of its section in net->file */
 	char *hostname;	    /* what the host calls itself; its name unless given or drawn */
+	bool hostname_given; /* it is kept, not drawn */
 	uint32_t *ifaces;   /* indexes in net->ifaces, in the order of links */
 	size_t n_ifaces;
 	uint32_t primary;   /* the interface whose address every host reaches, or NET_NONE */
@@ -70,6 +72,7 @@ struct node {
 struct iface {
 	uint32_t node, link;
 	uint8_t end;	   /* which end of the link: 0 or 1 */
+	uint32_t number;   /* its place among its node's: 0 is eth0 */
 	char name[IFNAMSIZ]; /* "h1-eth0"; shortened when the node's name is long */
 	int ifindex;
 	uint8_t mac[6];
