@@ -1,0 +1,35 @@
+/* The files that a run leaves beside the capture; their names and columns are the contract. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef ENGINE_DATASET_H
+#define ENGINE_DATASET_H
+
+#include "scenarios/engine/engine.h"
+#include "scenarios/engine/run.h"
+
+struct dataset {
+	const char *out, *command, *topo;
+	const struct net *net;
+	const struct uses *uses;
+	const struct plan *plan;
+	const struct result *results;
+	struct owners *owners;
+	struct capture_stats capture;
+	const char *rung, *links_engine;
+	int64_t duration;    /* ns */
+	int64_t start, wall; /* CLOCK_REALTIME ns; ns */
+	uint64_t lost_events;
+	bool stopped;
+};
+
+/*
+ * Makes the folder, or clears one of an earlier run (it has a manifest.json or a topology.ini of
+ * ours); any other folder that is not empty is refused.
+ */
+int dataset_prepare(const char *out, struct err *err);
+int dataset_write_topology(const struct dataset *d, struct err *err);
+/* activities.csv, owners.csv and, last, manifest.json. */
+int dataset_write(const struct dataset *d, struct err *err);
+/* Rows for each scenario and class. */
+int dataset_summary(const struct dataset *d, struct flow_table *flows, struct run_summary *ret);
+
+#endif

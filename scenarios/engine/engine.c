@@ -1,0 +1,431 @@
+/* The run's own loop: readiness, the schedule, what servers write, queues of scripts, the end. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include "core/units.h"
+#include "scenarios/engine/engine_internal.h"
+
+#define PROGRESS_EVERY (NSEC_PER_SEC / 2)
+#define TAIL_BYTES     1500
+#define TAIL_LINES     6
+
+void results_free(struct result *results, size_t n)
+{
+	for (size_t i = 0; results && i < n; i++) {
+		free(results[i].outcome);
+		free(results[i].evidence);
+	}
+	free(results);
+}
+
+void engine_fail(struct engine *e, int r)
+{
+	loop_quit(e->o.loop, r < 0 ? r : -EIO);
+}
+
+int engine_timer(struct engine *e, int64_t in_ns, loop_timer_fn *fn, void *arg,
+		 struct loop_timer **timer)
+{
+	return loop_add_timer(e->o.loop, units_now_mono() + in_ns, fn, arg, timer);
+}
+
+/* ---- logs ---- */
+
+int log_create(struct engine *e, uint32_t node, char **ret_path, int *ret_fd, const char *fmt, ...)
+{
+	_cleanup_free_ char *dir = NULL, *name = NULL, *path = NULL;
+	va_list ap;
+	int fd, n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&name, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		name = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&dir, "%s/logs/%s", e->o.out, e->o.net->nodes[node].name) < 0) {
+		dir = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&path, "%s/%s", dir, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		return err_sys(e->err, errno, "%s", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(e->err, errno, "%s", path);
+	*ret_fd = fd;
+	if (ret_path)
+		*ret_path = steal_ptr(path);
+	return 0;
+}
+
+/* Start of the last TAIL_LINES lines. */
+static const char *last_lines(const char *text, size_t n)
+{
+	const char *p = text + n;
+	int lines = 0;
+
+	while (p > text && (p[-1] != '\n' || ++lines < TAIL_LINES))
+		p--;
+	return p;
+}
+
+char *log_tail(const char *path)
+{
+	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	_cleanup_free_ char *copy = NULL;
+	char buf[TAIL_BYTES + 1], *out = NULL, *save = NULL;
+	struct stat st;
+	size_t len;
+	ssize_t n;
+	FILE *f;
+
+	if (fd < 0 || fstat(fd, &st))
+		return NULL;
+	n = pread(fd, buf, TAIL_BYTES, st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
+	while (n > 0 && buf[n - 1] == '\n')
+		n--;
+	if (n <= 0)
+		return NULL;
+	buf[n] = '\0';
+	copy = strdup(last_lines(buf, (size_t)n));
+	f = copy ? open_memstream(&out, &len) : NULL;
+	if (!f)
+		return NULL;
+	for (char *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		fprintf(f, "\n  %s", l);
+	if (fclose(f)) {
+		free(out);
+		return NULL;
+	}
+	return out;
+}
+
+/* ---- queues of scripts ---- */
+
+void queue_enter(struct engine *e, uint32_t node, struct ticket *t)
+{
+	struct queue *q = &e->queues[node];
+
+	if (!q->busy) {
+		q->busy = true;
+		t->go(t->arg);
+		return;
+	}
+	t->next = NULL;
+	if (q->last)
+		q->last->next = t;
+	else
+		q->first = t;
+	q->last = t;
+}
+
+void queue_leave(struct engine *e, uint32_t node)
+{
+	struct queue *q = &e->queues[node];
+	struct ticket *t = q->first;
+
+	q->busy = false;
+	if (!t)
+		return;
+	q->first = t->next;
+	if (!q->first)
+		q->last = NULL;
+	q->busy = true;
+	t->go(t->arg);
+}
+
+/* ---- programs that have ended ---- */
+
+static void dig(void *arg)
+{
+	struct engine *e = arg;
+
+	e->grave_timer = NULL;
+	while (e->graves) {
+		struct grave *g = e->graves;
+
+		e->graves = g->next;
+		prog_free(g->prog);
+		free(g);
+	}
+}
+
+void engine_bury(struct engine *e, struct prog *p)
+{
+	struct grave *g = malloc(sizeof(*g));
+
+	if (!g) {
+		engine_fail(e, -ENOMEM);
+		return;
+	}
+	*g = (struct grave){ .next = e->graves, .prog = p };
+	e->graves = g;
+	if (!e->grave_timer && engine_timer(e, 0, dig, e, &e->grave_timer))
+		engine_fail(e, -ENOMEM);
+}
+
+/* ---- progress ---- */
+
+static void report(struct engine *e)
+{
+	if (e->o.progress)
+		e->o.progress(e->o.progress_arg, e->phase, e->t0 ? units_now_mono() - e->t0 : 0,
+			      &e->counts);
+}
+
+static void set_phase(struct engine *e, const char *phase)
+{
+	e->phase = phase;
+	report(e);
+}
+
+static void progress_tick(void *arg)
+{
+	struct engine *e = arg;
+
+	e->progress_timer = NULL;
+	report(e);
+	if (engine_timer(e, PROGRESS_EVERY, progress_tick, e, &e->progress_timer))
+		engine_fail(e, -ENOMEM);
+}
+
+/* ---- the schedule ---- */
+
+static void finish(struct engine *e)
+{
+	if (e->finishing)
+		return;
+	e->finishing = true;
+	set_phase(e, "finishing");
+	if (e->n_ended == e->o.uses->n)
+		loop_quit(e->o.loop, 0);
+	for (size_t i = 0; i < e->o.uses->n; i++)
+		server_stop(&e->servers[i]);
+}
+
+void engine_server_ended(struct engine *e)
+{
+	if (++e->n_ended == e->o.uses->n && e->finishing)
+		loop_quit(e->o.loop, 0);
+}
+
+void engine_activity_over(struct engine *e)
+{
+	if (++e->n_over == e->o.plan->n)
+		finish(e);
+}
+
+/* Starts every activity that is due, and sets the timer for the next. */
+static void schedule(void *arg)
+{
+	struct engine *e = arg;
+	int64_t now = units_now_mono();
+
+	e->act_timer = NULL;
+	while (!e->stopping && e->next_act < e->o.plan->n &&
+	       e->t0 + e->o.plan->activities[e->next_act].start <= now)
+		activity_start(&e->acts[e->next_act++]);
+	if (e->stopping || e->next_act == e->o.plan->n)
+		return;
+	if (loop_add_timer(e->o.loop, e->t0 + e->o.plan->activities[e->next_act].start, schedule, e,
+			   &e->act_timer))
+		engine_fail(e, -ENOMEM);
+}
+
+void engine_server_ready(struct engine *e)
+{
+	if (++e->n_ready < e->o.uses->n || e->finishing)
+		return;
+	e->t0 = units_now_mono();
+	set_phase(e, "running");
+	if (e->o.plan->n == 0)
+		finish(e);
+	else
+		schedule(e);
+}
+
+/* ---- events ---- */
+
+static void on_ready(void *arg, uint64_t cookie, uint8_t proto, uint16_t port)
+{
+	struct engine *e = arg;
+
+	for (size_t i = 0; i < e->o.uses->n; i++)
+		server_opened(&e->servers[i], cookie, proto, port);
+}
+
+static void ready_event(void *arg, uint32_t events)
+{
+	struct engine *e = arg;
+
+	tag_read_ready(e->o.stage.tag, on_ready, e);
+}
+
+static void stop_event(void *arg, uint32_t events)
+{
+	struct engine *e = arg;
+
+	loop_del_fd(e->o.loop, e->o.stop_fd);
+	e->stopping = true;
+	loop_del_timer(e->o.loop, steal_ptr(e->act_timer));
+	for (size_t i = 0; i < e->o.plan->n; i++)
+		activity_stop(&e->acts[i]);
+	if (!e->t0)
+		finish(e);
+}
+
+/* The activities that wait for a line of the server whose log was written to. */
+static void server_wrote(struct engine *e, int watch)
+{
+	struct activity *next;
+
+	for (struct activity *a = e->proofs; a; a = next) {
+		next = a->next_proof;
+		if (a->server->watch == watch)
+			activity_server_wrote(a);
+	}
+}
+
+static void inotify_event(void *arg, uint32_t events)
+{
+	struct engine *e = arg;
+	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n;
+
+	while ((n = read(e->inotify_fd, buf, sizeof(buf))) > 0) {
+		for (char *p = buf; p < buf + n;) {
+			const struct inotify_event *ev = (const struct inotify_event *)p;
+
+			if (ev->mask & IN_Q_OVERFLOW)
+				for (size_t i = 0; i < e->o.uses->n; i++)
+					server_wrote(e, e->servers[i].watch);
+			else
+				server_wrote(e, ev->wd);
+			p += sizeof(*ev) + ev->len;
+		}
+	}
+}
+
+/* ---- the run ---- */
+
+static int set_up(struct engine *e)
+{
+	const struct plan *plan = e->o.plan;
+	int r = 0;
+
+	e->servers = calloc(e->o.uses->n + 1, sizeof(*e->servers));
+	e->acts = calloc(plan->n + 1, sizeof(*e->acts));
+	e->queues = calloc(e->o.net->n_nodes, sizeof(*e->queues));
+	if (!e->servers || !e->acts || !e->queues)
+		return -ENOMEM;
+	/* All before the first that may fail, so that clearing finds each in order. */
+	for (size_t i = 0; i < e->o.uses->n; i++)
+		e->servers[i] = (struct server){ .e = e, .log_fd = -1, .watch = -1 };
+	for (size_t i = 0; i < e->o.uses->n && r == 0; i++)
+		r = server_init(&e->servers[i], e, &e->o.uses->use[i]);
+	return r;
+}
+
+static void set_up_activities(struct engine *e, struct result *results)
+{
+	const struct plan *plan = e->o.plan;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		size_t use = (size_t)(plan->activities[i].client->use - e->o.uses->use);
+
+		activity_init(&e->acts[i], e, &plan->activities[i], &e->servers[use], &results[i]);
+	}
+}
+
+/* In the loop, so that a failure ends it. */
+static void begin(void *arg)
+{
+	struct engine *e = arg;
+
+	e->act_timer = NULL;
+	set_phase(e, "starting servers");
+	progress_tick(e);
+	for (size_t i = 0; i < e->o.uses->n; i++)
+		server_begin(&e->servers[i]);
+}
+
+static int watch(struct engine *e)
+{
+	_cleanup_free_ char *logs = NULL;
+	int r, fd = tag_ready_fd(e->o.stage.tag);
+
+	if (asprintf(&logs, "%s/logs", e->o.out) < 0) {
+		logs = NULL;
+		return -ENOMEM;
+	}
+	if (mkdir(logs, 0755) && errno != EEXIST)
+		return err_sys(e->err, errno, "%s", logs);
+	if (fd < 0)
+		return err_missing(e->err, "this kernel lets detnet load no BPF programs, which say "
+					   "when a server is ready; see 'detnet doctor'");
+	e->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (e->inotify_fd < 0)
+		return err_sys(e->err, errno, "inotify");
+	r = loop_add_fd(e->o.loop, e->inotify_fd, EPOLLIN, inotify_event, e);
+	if (r == 0 && fd >= 0)
+		r = loop_add_fd(e->o.loop, fd, EPOLLIN, ready_event, e);
+	if (r == 0 && e->o.stop_fd >= 0)
+		r = loop_add_fd(e->o.loop, e->o.stop_fd, EPOLLIN, stop_event, e);
+	return r ? err_sys(e->err, -r, "epoll") : 0;
+}
+
+static void take_down(struct engine *e)
+{
+	struct loop *l = e->o.loop;
+	int fd = tag_ready_fd(e->o.stage.tag);
+
+	for (size_t i = 0; e->acts && i < e->o.plan->n; i++)
+		if (e->acts[i].e)
+			activity_clear(&e->acts[i]);
+	for (size_t i = 0; e->servers && i < e->o.uses->n; i++)
+		server_clear(&e->servers[i]);
+	loop_del_timer(l, e->act_timer);
+	loop_del_timer(l, e->progress_timer);
+	loop_del_timer(l, e->grave_timer);
+	dig(e);
+	if (fd >= 0)
+		loop_del_fd(l, fd);
+	if (e->o.stop_fd >= 0 && !e->stopping)
+		loop_del_fd(l, e->o.stop_fd);
+	if (e->inotify_fd >= 0) {
+		loop_del_fd(l, e->inotify_fd);
+		close(e->inotify_fd);
+	}
+	free(e->servers);
+	free(e->acts);
+	free(e->queues);
+}
+
+int engine_run(const struct engine_opts *opts, struct result *results, struct err *err)
+{
+	struct engine e = { .o = *opts, .err = err, .inotify_fd = -1 };
+	int r = set_up(&e);
+
+	if (r == 0) {
+		set_up_activities(&e, results);
+		r = watch(&e);
+	}
+	if (r == 0)
+		r = engine_timer(&e, 0, begin, &e, &e.act_timer);
+	if (r == 0)
+		r = loop_run(opts->loop);
+	if (r < 0 && !err->n && r != -ENOMEM)
+		err_sys(err, -r, "running the scenarios");
+	take_down(&e);
+	return r < 0 ? r : 0;
+}

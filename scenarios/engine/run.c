@@ -1,0 +1,283 @@
+/* A whole experiment, from files to files: what is checked, built, run, captured and written when. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+#include "core/units.h"
+#include "scenarios/engine/dataset.h"
+
+#define DURATION_DEFAULT (60 * NSEC_PER_SEC)
+
+/* Everything that a run holds, in the order in which it is made. */
+struct run {
+	const struct run_opts *o;
+	struct err *err;
+	struct net net;
+	struct uses uses;
+	struct plan plan;
+	char *out;
+	struct result *results;
+	struct loop *loop;
+	struct owners *owners;
+	struct tag *tag;
+	struct emu *emu;
+	struct capture *capture;
+	int64_t start, began; /* CLOCK_REALTIME, CLOCK_MONOTONIC ns */
+};
+
+static void run_clear(struct run *r)
+{
+	capture_free(r->capture);
+	emu_down(r->emu);
+	tag_close(r->tag);
+	owners_free(r->owners);
+	loop_free(r->loop);
+	results_free(r->results, r->plan.n);
+	plan_free(&r->plan);
+	uses_free(&r->uses);
+	net_free(&r->net);
+	free(r->out);
+}
+
+static void progress(void *arg, const char *phase, int64_t elapsed,
+		     const struct engine_counts *counts)
+{
+	struct run *r = arg;
+	struct run_progress p = { .elapsed = elapsed, .duration = r->uses.duration, .phase = phase,
+				  .planned = (unsigned)r->plan.n };
+
+	if (!r->o->progress)
+		return;
+	if (counts) {
+		p.running = counts->running;
+		p.done = counts->done;
+		p.failed = counts->failed;
+	}
+	if (r->capture)
+		capture_stats(r->capture, &p.capture);
+	r->o->progress(r->o->progress_arg, &p);
+}
+
+/* ---- without a kernel ---- */
+
+static int load(const char *topo, const uint64_t *seed, struct uses *uses, struct net *net,
+		struct err *err)
+{
+	struct topo_section sections[USE_SECTIONS];
+
+	use_sections(uses, sections);
+	return topo_load(topo, seed, sections, USE_SECTIONS, net, err);
+}
+
+int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, struct err *err)
+{
+	_cleanup_net_ struct net net = { 0 };
+	_cleanup_uses_ struct uses uses;
+	_cleanup_plan_ struct plan plan = { 0 };
+	int r;
+
+	uses_init(&uses);
+	r = load(topo, seed, &uses, &net, err);
+	if (r == 0)
+		r = plan_make(&uses, &net, uses.duration ? uses.duration : DURATION_DEFAULT, &plan,
+			      err);
+	if (r == 0 && ret_net) {
+		*ret_net = net;
+		memset(&net, 0, sizeof(net));
+	}
+	return r;
+}
+
+static int prepare(struct run *r)
+{
+	const struct run_opts *o = r->o;
+	int e;
+
+	uses_init(&r->uses);
+	e = load(o->topo, o->seed, &r->uses, &r->net, r->err);
+	if (e)
+		return e;
+	if (!r->uses.n)
+		return err_usage(r->err, "%s: there is no [scenario NAME] section, so nothing to run; "
+					 "'detnet %s' opens the shell", o->topo, o->topo);
+	if (o->duration)
+		r->uses.duration = o->duration;
+	if (!r->uses.duration)
+		r->uses.duration = DURATION_DEFAULT;
+	e = plan_make(&r->uses, &r->net, r->uses.duration, &r->plan, r->err);
+	if (e == 0)
+		e = uses_check_programs(&r->uses, r->err);
+	if (e)
+		return e;
+	r->results = calloc(r->plan.n + 1, sizeof(*r->results));
+	if (o->out)
+		r->out = strdup(o->out);
+	else if (asprintf(&r->out, "out/%s", r->net.name) < 0)
+		r->out = NULL;
+	if (!r->results || !r->out)
+		return -ENOMEM;
+	return dataset_prepare(r->out, r->err);
+}
+
+static const char *links_engine(const struct net *net)
+{
+	if (net_uses_netem(net))
+		return net_uses_rate(net) ? "tbf+netem" : "netem";
+	return net_uses_rate(net) ? "tbf" : "none";
+}
+
+static struct dataset describe(const struct run *r)
+{
+	return (struct dataset){
+		.out = r->out,
+		.command = r->o->command,
+		.topo = r->o->topo,
+		.net = &r->net,
+		.uses = &r->uses,
+		.plan = &r->plan,
+		.results = r->results,
+		.owners = r->owners,
+		.rung = r->tag ? tag_rung_name[tag_rung_of(r->tag)] : NULL,
+		.links_engine = links_engine(&r->net),
+		.duration = r->uses.duration,
+		.start = r->start,
+	};
+}
+
+/* ---- with it ---- */
+
+static int make_binds(const struct run *r, struct emu_bind **ret, struct strv *paths)
+{
+	const struct uses *u = &r->uses;
+	struct emu_bind *b = calloc(u->n_scenarios + 1, sizeof(*b));
+	int e = b ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < u->n_scenarios && e == 0; i++)
+		e = strv_addf(paths, "%s/%s", SCENARIO_BIND, u->scenarios[i]->name);
+	for (size_t i = 0; i < u->n_scenarios && e == 0; i++)
+		b[i] = (struct emu_bind){ u->scenarios[i]->dir, paths->s[i] };
+	if (e)
+		free(b);
+	else
+		*ret = b;
+	return e;
+}
+
+static int build(struct run *r)
+{
+	_cleanup_free_ struct emu_bind *binds = NULL;
+	_cleanup_strv_ struct strv paths = { 0 };
+	struct emu_opts eo = { .sealed = uses_attack(&r->uses) };
+	int e = make_binds(r, &binds, &paths);
+
+	if (e == 0)
+		e = loop_new(&r->loop);
+	if (e)
+		return e;
+	r->owners = owners_new(&r->net);
+	if (!r->owners)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->plan.n; i++) {
+		e = owners_add_activity(r->owners, &r->plan.activities[i].label);
+		if (e)
+			return e;
+	}
+	e = tag_open(&r->net, r->uses.rung, &r->tag, r->err);
+	if (e)
+		return e;
+	eo.egress_bpf_fd = tag_egress_fd(r->tag);
+	eo.binds = binds;
+	eo.n_binds = r->uses.n_scenarios;
+	e = emu_up(&r->net, &eo, r->loop, &r->emu, r->err);
+	if (e)
+		return e;
+	return tag_attach(r->tag, emu_cgroup_fd(r->emu), r->owners, r->err);
+}
+
+static int play(struct run *r)
+{
+	struct capture_opts co = { .dir = r->out, .snaplen = r->uses.snaplen,
+				   .ring_bytes = r->uses.ring_bytes };
+	struct engine_opts eo = {
+		.loop = r->loop,
+		.net = &r->net,
+		.uses = &r->uses,
+		.plan = &r->plan,
+		.out = r->out,
+		.stop_fd = r->o->stop_fd,
+		.progress = progress,
+		.progress_arg = r,
+	};
+	int e, stopped;
+
+	e = capture_start(r->emu, r->tag, r->owners, &co, &r->capture, r->err);
+	if (e)
+		return e;
+	eo.stage = (struct stage){ r->emu, r->tag, r->owners };
+	e = engine_run(&eo, r->results, r->err);
+	/* What was captured is kept, whatever became of the rest. */
+	stopped = capture_stop(r->capture, r->err);
+	return e ? e : stopped;
+}
+
+static bool stopped_early(const struct run *r)
+{
+	for (size_t i = 0; i < r->plan.n; i++)
+		if (r->results[i].outcome && strstr(r->results[i].outcome, ":stopped"))
+			return true;
+	return false;
+}
+
+static int check_integrity(const struct dataset *d, struct err *err)
+{
+	const struct capture_stats *c = &d->capture;
+	int r = 0;
+
+	if (c->drops)
+		r = err_integrity(err, "%llu packets were lost before the capture saw them; give it "
+				       "room with 'ring = 256MiB' in [capture], or run less at once",
+				  (unsigned long long)c->drops);
+	if (c->unlabelled)
+		r = err_integrity(err, "%llu of %llu packets have no owner",
+				  (unsigned long long)c->unlabelled,
+				  (unsigned long long)c->packets);
+	if (d->lost_events)
+		r = err_integrity(err, "%llu process events were lost: owners.csv has gaps",
+				  (unsigned long long)d->lost_events);
+	return r;
+}
+
+static int finish(struct run *r, struct run_summary *ret)
+{
+	struct dataset d = describe(r);
+	int e;
+
+	capture_stats(r->capture, &d.capture);
+	d.lost_events = tag_lost_events(r->tag);
+	d.stopped = stopped_early(r);
+	d.wall = units_now_mono() - r->began;
+	e = dataset_write(&d, r->err);
+	if (e == 0)
+		e = dataset_summary(&d, capture_flows(r->capture), ret);
+	return e ? e : check_integrity(&d, r->err);
+}
+
+int run_experiment(const struct run_opts *opts, struct run_summary *ret, struct err *err)
+{
+	_cleanup_(run_clear) struct run r = { .o = opts, .err = err,
+					      .start = units_now_real(),
+					      .began = units_now_mono() };
+	struct dataset d;
+	int e = prepare(&r);
+
+	if (e)
+		return e;
+	d = describe(&r);
+	e = dataset_write_topology(&d, err);
+	if (e)
+		return e;
+	progress(&r, "building", 0, NULL);
+	e = build(&r);
+	if (e == 0)
+		e = play(&r);
+	return e ? e : finish(&r, ret);
+}
