@@ -38,14 +38,8 @@ static bool has_ports(uint8_t proto)
 /* An ICMP message that none answers keeps its direction: its "ports" are type and code. */
 static bool one_way(const struct flow *f)
 {
-	static const uint8_t v4[] = { 8, 0, 13, 14, 15, 16, 17, 18, 10, 9 };
-	static const uint8_t v6[] = { 128, 129, 133, 134, 135, 136, 130, 131, 139, 140, 144, 145 };
-
-	if (f->proto == IPPROTO_ICMP)
-		return !memchr(v4, f->orig.port, sizeof(v4));
-	if (f->proto == IPPROTO_ICMPV6)
-		return !memchr(v6, f->orig.port, sizeof(v6));
-	return false;
+	return (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6) &&
+	       flow_icmp_counterpart(f->family, (uint8_t)f->orig.port) < 0;
 }
 
 void flow_community_id(const struct flow *f, char buf[32])

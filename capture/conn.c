@@ -137,8 +137,9 @@ static void count_segment(struct conn_side *s, int dir, const struct packet *p,
 static void set_isn(struct conn *c, int dir, const struct packet *p)
 {
 	struct conn_side *s = &c->side[dir], *peer = &c->side[!dir];
+	bool is_syn_ack = (p->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 
-	if (!s->isn_set) {
+	if (!s->isn_set || is_syn_ack) {
 		s->isn = p->flags & TCP_SYN ? p->seq : p->seq - 1;
 		s->isn_set = true;
 	}
@@ -154,11 +155,9 @@ bool conn_is_new(const struct conn *c, int dir, const struct packet *p)
 {
 	const struct conn_side *s = &c->side[dir];
 
-	if (!p->has_tcp || !(p->flags & TCP_SYN) || !s->isn_set)
+	if (!p->has_tcp || (p->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN || !s->isn_set)
 		return false;
-	if (p->flags & TCP_ACK)
-		return p->seq != s->isn;
-	return p->seq != s->isn || c->closing;
+	return p->seq != s->isn;
 }
 
 static void set_state(struct conn_side *s, enum conn_end state)

@@ -21,27 +21,11 @@
 
 #define CHUNK_ROWS   1024
 #define SLOTS_MIN    4096
-#define FRAGS	     1024 /* datagrams whose ports are remembered for their later fragments */
-#define EXPECTED     256  /* FTP data connections announced and not yet seen */
 
 /* An empty slot has entry NULL. The hash is kept so that growing and misses touch no rows. */
 struct slot {
 	uint64_t hash;
 	struct flow_entry *entry;
-};
-
-struct frag {
-	uint8_t src[16], dst[16];
-	uint32_t id;
-	uint16_t sport, dport;
-	uint8_t proto, family;
-	bool used;
-};
-
-struct expected {
-	uint8_t ip[16];
-	uint16_t port;
-	bool used;
 };
 
 struct flow_table {
@@ -53,35 +37,14 @@ struct flow_table {
 	struct flow_entry **chunks;
 	size_t n_chunks, chunks_size;
 	size_t n;
-	struct frag frags[FRAGS];
-	struct expected expected[EXPECTED];
-	unsigned next_expected;
-	size_t n_expected;
+	struct flow_frags frags;
+	struct flow_expected expected;
 };
-
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 m = (unsigned __int128)a * b;
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static uint64_t hash_words(const struct flow_table *t, const void *data, size_t n_words)
-{
-	const uint8_t *p = data;
-	uint64_t h = t->seed[0], w;
-
-	for (size_t i = 0; i < n_words; i++, p += 8) {
-		memcpy(&w, p, 8);
-		h = fold(h ^ w, t->seed[1] ^ (0x9e3779b97f4a7c15ull * (i + 1)));
-	}
-	return h;
-}
 
 static uint64_t key_hash(const struct flow_table *t, const struct flow_key *k)
 {
 	_Static_assert(sizeof(struct flow_key) == 40, "hashed as five words");
-	return hash_words(t, k, 5);
+	return flow_hash(t->seed, k, 5);
 }
 
 struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *owners)
@@ -181,87 +144,6 @@ static struct flow_entry *new_entry(struct flow_table *t)
 	return e;
 }
 
-/* Makes the key; true when the sender is its second end. */
-static bool make_key(const struct packet *p, uint16_t sport, uint16_t dport, struct flow_key *k)
-{
-	int c = memcmp(p->src, p->dst, 16);
-	bool second = c > 0 || (c == 0 && sport > dport);
-
-	memset(k, 0, sizeof(*k));
-	memcpy(k->ip[second], p->src, 16);
-	memcpy(k->ip[!second], p->dst, 16);
-	k->port[second] = sport;
-	k->port[!second] = dport;
-	k->proto = p->proto;
-	k->family = p->family;
-	return second;
-}
-
-/* The type that answers this one, or -1 (Zeek: the "port" of the other end; else the code is). */
-static int icmp_counterpart(uint8_t family, uint8_t type)
-{
-	static const uint8_t v4[][2] = { { 8, 0 }, { 13, 14 }, { 15, 16 }, { 17, 18 }, { 10, 9 } };
-	static const uint8_t v6[][2] = { { 128, 129 }, { 133, 134 }, { 135, 136 }, { 130, 131 },
-					 { 139, 140 }, { 144, 145 } };
-	const uint8_t(*pairs)[2] = family == AF_INET ? v4 : v6;
-	size_t n = family == AF_INET ? ARRAY_SIZE(v4) : ARRAY_SIZE(v6);
-
-	for (size_t i = 0; i < n; i++) {
-		if (pairs[i][0] == type)
-			return pairs[i][1];
-		if (pairs[i][1] == type)
-			return pairs[i][0];
-	}
-	return -1;
-}
-
-static struct frag *frag_slot(struct flow_table *t, const struct packet *p)
-{
-	uint64_t w[5] = { p->frag_id, p->proto };
-
-	memcpy(&w[1], p->src, 16);
-	memcpy(&w[3], p->dst, 16);
-	return &t->frags[hash_words(t, w, 5) % FRAGS];
-}
-
-/* The ports of a datagram stand in its first fragment only. */
-static void fragment_ports(struct flow_table *t, const struct packet *p, uint16_t *sport,
-			   uint16_t *dport)
-{
-	struct frag *f = frag_slot(t, p);
-
-	if (!p->later_fragment) {
-		f->used = true;
-		memcpy(f->src, p->src, 16);
-		memcpy(f->dst, p->dst, 16);
-		f->id = p->frag_id;
-		f->proto = p->proto;
-		f->family = p->family;
-		f->sport = *sport;
-		f->dport = *dport;
-	} else if (f->used && f->id == p->frag_id && f->proto == p->proto &&
-		   f->family == p->family && !memcmp(f->src, p->src, 16) &&
-		   !memcmp(f->dst, p->dst, 16)) {
-		*sport = f->sport;
-		*dport = f->dport;
-	}
-}
-
-static bool packet_key(struct flow_table *t, const struct packet *p, struct flow_key *k)
-{
-	uint16_t sport = p->sport, dport = p->dport;
-
-	if (p->has_icmp) {
-		int other = icmp_counterpart(p->family, p->icmp_type);
-
-		sport = p->icmp_type;
-		dport = other >= 0 ? (uint16_t)other : p->icmp_code;
-	}
-	if (p->fragment)
-		fragment_ports(t, p, &sport, &dport);
-	return make_key(p, sport, dport, k);
-}
-
 static int64_t idle_of(const struct flow_table *t, const struct packet *p)
 {
 	switch (p->proto) {
@@ -297,32 +179,6 @@ static bool opens_next(const struct flow_table *t, const struct flow_entry *e, i
 			fp->iface == vantage_of(t, p->family, is_syn_ack(p) ? p->dst : p->src));
 }
 
-/* Is this the FTP data connection that a control connection announced? */
-static bool take_expected(struct flow_table *t, const struct flow *f)
-{
-	for (size_t i = 0; t->n_expected && i < EXPECTED; i++) {
-		struct expected *x = &t->expected[i];
-
-		if (!x->used || x->port != f->resp.port || memcmp(x->ip, f->resp.ip, 16))
-			continue;
-		x->used = false;
-		t->n_expected--;
-		return true;
-	}
-	return false;
-}
-
-static void expect_ftp_data(struct flow_table *t, const struct packet *p)
-{
-	struct expected x = { .used = true }, *slot;
-
-	if (!flow_ftp_data_addr(p, x.ip, &x.port))
-		return;
-	slot = &t->expected[t->next_expected++ % EXPECTED];
-	t->n_expected += !slot->used;
-	*slot = x;
-}
-
 static void start_history(struct flow_entry *e, bool flipped)
 {
 	struct conn_history h = { e->flow.history, FLOW_HISTORY_MAX };
@@ -342,7 +198,7 @@ static void start_flow(struct flow_table *t, struct flow_entry *e, const struct 
 	bool orig = sender_second != flipped;
 
 	/* A reply without its request (the capture began between them) is still a reply. */
-	if (p->has_icmp && icmp_counterpart(p->family, p->icmp_type) >= 0 &&
+	if (p->has_icmp && flow_icmp_counterpart(p->family, p->icmp_type) >= 0 &&
 	    (p->icmp_type == 0 || (p->family == AF_INET6 && p->icmp_type == 129)))
 		orig = !sender_second;
 	e->key = *k;
@@ -358,7 +214,7 @@ static void start_flow(struct flow_table *t, struct flow_entry *e, const struct 
 	e->want = vantage_of(t, f->family, f->orig.ip);
 	e->provisional = e->want != FLOW_NO_IFACE && e->want != fp->iface;
 	start_history(e, flipped);
-	if (f->proto == IPPROTO_TCP && take_expected(t, f))
+	if (f->proto == IPPROTO_TCP && flow_take_expected(&t->expected, f))
 		e->service = SERVICE_FTP_DATA;
 }
 
@@ -373,7 +229,7 @@ static void adopt_quoted(struct flow_table *t, struct flow_entry *e, const struc
 	if (!packet_parse_ip(p->payload, p->payload_cap, p->payload_len, &quoted) ||
 	    quoted.fragment)
 		return;
-	packet_key(t, &quoted, &k);
+	flow_key_of(&t->frags, &quoted, &k);
 	s = find_slot(t, &k, key_hash(t, &k));
 	if (!s->entry || s->entry == e)
 		return;
@@ -460,7 +316,7 @@ static void count(struct flow_table *t, struct flow_entry *e, int dir, const str
 		return;
 	flow_look(e, dir, p);
 	if (e->service == SERVICE_FTP)
-		expect_ftp_data(t, p);
+		flow_expect_ftp_data(&t->expected, p);
 }
 
 /* The first packet of the true vantage: what was counted elsewhere goes. */
@@ -523,7 +379,7 @@ int flow_table_add(struct flow_table *t, const struct flow_packet *fp, struct fl
 
 	if (!packet_parse(fp->data, fp->caplen, fp->len, &p))
 		return 0;
-	second = packet_key(t, &p, &k);
+	second = flow_key_of(&t->frags, &p, &k);
 	hash = key_hash(t, &k);
 	s = find_slot(t, &k, hash);
 	e = s->entry;

@@ -124,7 +124,8 @@ static int numbers(const uint8_t *s, size_t len, char sep, unsigned max, unsigne
 	return k;
 }
 
-int flow_ftp_data_addr(const struct packet *p, uint8_t ip[16], uint16_t *ret_port)
+/* An FTP command or reply that names the address of a data connection: 1 with it. */
+static int ftp_data_addr(const struct packet *p, uint8_t ip[16], uint16_t *ret_port)
 {
 	const uint8_t *at, *end;
 	unsigned n[6];
@@ -154,4 +155,32 @@ int flow_ftp_data_addr(const struct packet *p, uint8_t ip[16], uint16_t *ret_por
 		return 1;
 	}
 	return 0;
+}
+
+void flow_expect_ftp_data(struct flow_expected *x, const struct packet *p)
+{
+	unsigned i = x->next % FLOW_EXPECTED;
+	uint8_t ip[16];
+	uint16_t port;
+
+	if (!ftp_data_addr(p, ip, &port))
+		return;
+	x->next++;
+	x->n += !x->slot[i].used;
+	memcpy(x->slot[i].ip, ip, sizeof(ip));
+	x->slot[i].port = port;
+	x->slot[i].used = true;
+}
+
+bool flow_take_expected(struct flow_expected *x, const struct flow *f)
+{
+	for (size_t i = 0; x->n && i < FLOW_EXPECTED; i++) {
+		if (!x->slot[i].used || x->slot[i].port != f->resp.port ||
+		    memcmp(x->slot[i].ip, f->resp.ip, sizeof(f->resp.ip)))
+			continue;
+		x->slot[i].used = false;
+		x->n--;
+		return true;
+	}
+	return false;
 }

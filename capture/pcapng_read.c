@@ -6,7 +6,6 @@
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <byteswap.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,63 +13,19 @@
 #include <unistd.h>
 #include "capture/pcapng.h"
 #include "capture/pcapng_blocks.h"
+#include "capture/pcapng_reader.h"
 #include "core/units.h"
 
-#define BLOCK_MAX  (64u << 20) /* bytes in a block; a longer one is a lie */
 #define READ_SIZE  (1u << 20)
 #define IFACES_MAX 65536
 
-/* Classic pcap: microseconds, nanoseconds, and Kuznetzov's with a longer packet header. */
-#define PCAP_USEC     0xa1b2c3d4u
-#define PCAP_NSEC     0xa1b23c4du
-#define PCAP_MODIFIED 0xa1b2cd34u
-
-struct iface_row {
-	struct pcapng_iface pub;
-	int64_t offset; /* s, added to each time stamp */
-};
-
-struct pcapng_reader {
-	char *path; /* for messages */
-	int fd;	    /* -1: all is in memory */
-	bool eof;
-	const uint8_t *data; /* what is there: [pos, end) is not yet used */
-	size_t pos, end;
-	uint8_t *buf; /* of a file: what data points to */
-	size_t size;
-	uint64_t offset; /* in the file, of data[0] */
-	bool pcap, swapped;
-	uint32_t pcap_header; /* bytes before each packet of a classic file */
-	bool in_section;
-	struct iface_row **ifaces;
-	size_t n_ifaces, ifaces_size;
-	size_t section; /* first interface of this section */
-};
-
-static uint16_t get16(const struct pcapng_reader *r, const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return r->swapped ? bswap_16(v) : v;
-}
-
-static uint32_t get32(const struct pcapng_reader *r, const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return r->swapped ? bswap_32(v) : v;
-}
-
-static int bad(const struct pcapng_reader *r, struct err *err, const char *what)
+int reader_bad(const struct pcapng_reader *r, struct err *err, const char *what)
 {
 	err_at(err, r->path, 0, "%s, at byte %" PRIu64, what, r->offset + r->pos);
 	return -EINVAL;
 }
 
-/* Sees to it that need bytes are there, and says how many are: fewer only at the end. */
-static int fill(struct pcapng_reader *r, size_t need, size_t *ret_have, struct err *err)
+int reader_fill(struct pcapng_reader *r, size_t need, size_t *ret_have, struct err *err)
 {
 	while (r->end - r->pos < need && r->fd >= 0 && !r->eof) {
 		ssize_t n;
@@ -104,8 +59,7 @@ static int fill(struct pcapng_reader *r, size_t need, size_t *ret_have, struct e
 	return 0;
 }
 
-/* A row with room for one more interface, or NULL. */
-static struct iface_row *add_iface(struct pcapng_reader *r)
+struct iface_row *reader_add_iface(struct pcapng_reader *r)
 {
 	struct iface_row *row;
 
@@ -167,8 +121,8 @@ static bool next_option(const struct pcapng_reader *r, const uint8_t **p, const 
 
 	if (left < 4)
 		return false;
-	*ret_code = get16(r, *p);
-	*ret_len = get16(r, *p + 2);
+	*ret_code = reader_get16(r, *p);
+	*ret_len = reader_get16(r, *p + 2);
 	padded = ((size_t)*ret_len + 3) & ~(size_t)3;
 	if (*ret_code == OPT_END || *ret_len > left - 4)
 		return false;
@@ -189,14 +143,14 @@ static int read_iface(struct pcapng_reader *r, const uint8_t *b, size_t len, str
 	uint16_t code, n;
 
 	if (len < 8)
-		return bad(r, err, "interface block too short");
+		return reader_bad(r, err, "interface block too short");
 	if (r->n_ifaces - r->section >= IFACES_MAX)
-		return bad(r, err, "more than 65536 interfaces");
-	row = add_iface(r);
+		return reader_bad(r, err, "more than 65536 interfaces");
+	row = reader_add_iface(r);
 	if (!row)
 		return err_sys(err, ENOMEM, "cannot read %s", r->path);
-	row->pub.linktype = get16(r, b);
-	row->pub.snaplen = get32(r, b + 4);
+	row->pub.linktype = reader_get16(r, b);
+	row->pub.snaplen = reader_get32(r, b + 4);
 	while (next_option(r, &p, end, &code, &data, &n)) {
 		if (code == OPT_IF_NAME && !row->pub.name) {
 			row->pub.name = option_text(data, n);
@@ -204,7 +158,7 @@ static int read_iface(struct pcapng_reader *r, const uint8_t *b, size_t len, str
 			row->pub.descr = option_text(data, n);
 		} else if (code == OPT_IF_TSRESOL && n >= 1) {
 			if (set_resolution(&row->pub, data[0]))
-				return bad(r, err, "time stamp resolution out of range");
+				return reader_bad(r, err, "time stamp resolution out of range");
 		} else if (code == OPT_IF_TSOFFSET && n >= 8) {
 			memcpy(&row->offset, data, 8);
 			if (r->swapped)
@@ -237,7 +191,7 @@ static void read_packet_options(const struct pcapng_reader *r, const uint8_t *p,
 			ret->comment = (const char *)data;
 			ret->comment_len = n;
 		} else if (code == OPT_EPB_FLAGS && n >= 4) {
-			ret->dir = get32(r, data) & 3;
+			ret->dir = reader_get32(r, data) & 3;
 		}
 	}
 }
@@ -250,17 +204,17 @@ static int read_packet(struct pcapng_reader *r, uint32_t type, const uint8_t *b,
 	size_t padded;
 
 	if (len < 20)
-		return bad(r, err, "packet block too short");
-	p.iface = type == BLOCK_EPB ? get32(r, b) : get16(r, b);
+		return reader_bad(r, err, "packet block too short");
+	p.iface = type == BLOCK_EPB ? reader_get32(r, b) : reader_get16(r, b);
 	if (p.iface >= r->n_ifaces - r->section)
-		return bad(r, err, "packet of an interface that the file does not describe");
+		return reader_bad(r, err, "packet of an interface that the file does not describe");
 	p.iface += (uint32_t)r->section;
 	p.ts = ticks_to_ns(r->ifaces[p.iface],
-			   (uint64_t)get32(r, b + 4) << 32 | get32(r, b + 8));
-	p.caplen = get32(r, b + 12);
-	p.len = get32(r, b + 16);
+			   (uint64_t)reader_get32(r, b + 4) << 32 | reader_get32(r, b + 8));
+	p.caplen = reader_get32(r, b + 12);
+	p.len = reader_get32(r, b + 16);
 	if (p.caplen > len - 20)
-		return bad(r, err, "packet longer than its block");
+		return reader_bad(r, err, "packet longer than its block");
 	p.data = b + 20;
 	padded = ((size_t)p.caplen + 3) & ~(size_t)3;
 	if (padded <= len - 20)
@@ -277,15 +231,15 @@ static int read_simple(struct pcapng_reader *r, const uint8_t *b, size_t len,
 	uint32_t snaplen;
 
 	if (len < 4)
-		return bad(r, err, "packet block too short");
+		return reader_bad(r, err, "packet block too short");
 	if (r->n_ifaces == r->section)
-		return bad(r, err, "packet of an interface that the file does not describe");
+		return reader_bad(r, err, "packet of an interface that the file does not describe");
 	p.iface = (uint32_t)r->section;
 	snaplen = r->ifaces[r->section]->pub.snaplen;
-	p.len = get32(r, b);
+	p.len = reader_get32(r, b);
 	p.caplen = snaplen && p.len > snaplen ? snaplen : p.len;
 	if (p.caplen > len - 4)
-		return bad(r, err, "packet longer than its block");
+		return reader_bad(r, err, "packet longer than its block");
 	p.data = b + 4;
 	*ret = p;
 	return 1;
@@ -298,7 +252,7 @@ static int read_order(struct pcapng_reader *r, const uint8_t *p, struct err *err
 
 	memcpy(&magic, p, sizeof(magic));
 	if (magic != BYTE_ORDER_MAGIC && bswap_32(magic) != BYTE_ORDER_MAGIC)
-		return bad(r, err, "section header without its byte order");
+		return reader_bad(r, err, "section header without its byte order");
 	r->swapped = magic != BYTE_ORDER_MAGIC;
 	r->section = r->n_ifaces;
 	r->in_section = true;
@@ -311,33 +265,33 @@ static int next_block(struct pcapng_reader *r, uint32_t *ret_type, const uint8_t
 {
 	uint32_t type, total;
 	size_t have;
-	int e = fill(r, 12, &have, err);
+	int e = reader_fill(r, 12, &have, err);
 
 	if (e < 0)
 		return e;
 	if (!have)
 		return 0;
 	if (have < 12)
-		return bad(r, err, "the file ends inside a block");
+		return reader_bad(r, err, "the file ends inside a block");
 	memcpy(&type, r->data + r->pos, 4);
 	if (type == BLOCK_SHB) {
 		e = read_order(r, r->data + r->pos + 8, err);
 		if (e < 0)
 			return e;
 	} else if (!r->in_section) {
-		return bad(r, err, "block outside of a section");
+		return reader_bad(r, err, "block outside of a section");
 	}
-	type = get32(r, r->data + r->pos);
-	total = get32(r, r->data + r->pos + 4);
+	type = reader_get32(r, r->data + r->pos);
+	total = reader_get32(r, r->data + r->pos + 4);
 	if (total < 12 || total % 4 || total > BLOCK_MAX)
-		return bad(r, err, "block of an impossible length");
-	e = fill(r, total, &have, err);
+		return reader_bad(r, err, "block of an impossible length");
+	e = reader_fill(r, total, &have, err);
 	if (e < 0)
 		return e;
 	if (have < total)
-		return bad(r, err, "the file ends inside a block");
-	if (get32(r, r->data + r->pos + total - 4) != total)
-		return bad(r, err, "block whose two lengths differ");
+		return reader_bad(r, err, "the file ends inside a block");
+	if (reader_get32(r, r->data + r->pos + total - 4) != total)
+		return reader_bad(r, err, "block whose two lengths differ");
 	*ret_type = type;
 	*ret_body = r->data + r->pos + 8;
 	*ret_len = total - 12;
@@ -371,76 +325,16 @@ static int next_pcapng(struct pcapng_reader *r, struct pcapng_packet *ret, struc
 	}
 }
 
-static int next_pcap(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err)
-{
-	struct pcapng_packet p = { 0 };
-	const uint8_t *h;
-	size_t have;
-	int e = fill(r, r->pcap_header, &have, err);
-
-	if (e)
-		return e;
-	if (!have)
-		return 0;
-	if (have < r->pcap_header)
-		return bad(r, err, "the file ends inside a packet's header");
-	p.caplen = get32(r, r->data + r->pos + 8);
-	if (p.caplen > BLOCK_MAX)
-		return bad(r, err, "packet of an impossible length");
-	e = fill(r, (size_t)r->pcap_header + p.caplen, &have, err);
-	if (e)
-		return e;
-	if (have < (size_t)r->pcap_header + p.caplen)
-		return bad(r, err, "the file ends inside a packet");
-	h = r->data + r->pos;
-	p.len = get32(r, h + 12);
-	p.ts = clamp64((__int128)get32(r, h) * NSEC_PER_SEC +
-		       (__int128)get32(r, h + 4) * r->ifaces[0]->pub.tick_ns_num);
-	p.data = h + r->pcap_header;
-	r->pos += (size_t)r->pcap_header + p.caplen;
-	*ret = p;
-	return 1;
-}
-
 int pcapng_next(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err)
 {
-	return r->pcap ? next_pcap(r, ret, err) : next_pcapng(r, ret, err);
-}
-
-static int start_pcap(struct pcapng_reader *r, struct err *err)
-{
-	struct iface_row *row;
-	uint32_t magic;
-	size_t have;
-	int e = fill(r, 24, &have, err);
-
-	if (e)
-		return e;
-	if (have < 24)
-		return bad(r, err, "the file ends inside its header");
-	row = add_iface(r);
-	if (!row)
-		return err_sys(err, ENOMEM, "cannot read %s", r->path);
-	magic = get32(r, r->data + r->pos);
-	r->pcap = true;
-	r->pcap_header = magic == PCAP_MODIFIED ? 24 : 16;
-	row->pub.tick_ns_num = magic == PCAP_NSEC ? 1 : NSEC_PER_USEC;
-	row->pub.snaplen = get32(r, r->data + r->pos + 16);
-	row->pub.linktype = (uint16_t)get32(r, r->data + r->pos + 20); /* above: length of FCS */
-	r->pos += 24;
-	return 0;
-}
-
-static bool is_pcap_magic(uint32_t m)
-{
-	return m == PCAP_USEC || m == PCAP_NSEC || m == PCAP_MODIFIED;
+	return r->pcap ? pcap_next(r, ret, err) : next_pcapng(r, ret, err);
 }
 
 static int start(struct pcapng_reader *r, struct err *err)
 {
 	uint32_t magic;
 	size_t have;
-	int e = fill(r, 4, &have, err);
+	int e = reader_fill(r, 4, &have, err);
 
 	if (e)
 		return e;
@@ -450,9 +344,9 @@ static int start(struct pcapng_reader *r, struct err *err)
 	memcpy(&magic, r->data + r->pos, 4);
 	if (magic == BLOCK_SHB)
 		return 0;
-	r->swapped = is_pcap_magic(bswap_32(magic));
-	if (r->swapped || is_pcap_magic(magic))
-		return start_pcap(r, err);
+	r->swapped = pcap_is_magic(bswap_32(magic));
+	if (r->swapped || pcap_is_magic(magic))
+		return pcap_start(r, err);
 	return err_at(err, r->path, 0, "not a capture: it is neither pcapng nor pcap");
 }
 

@@ -1,0 +1,62 @@
+/* What the readers of pcapng and of classic pcap share. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_PCAPNG_READER_H
+#define CAPTURE_PCAPNG_READER_H
+
+#include <byteswap.h>
+#include <string.h>
+#include "capture/pcapng.h"
+
+#define BLOCK_MAX (64u << 20) /* bytes in a block or packet; a longer one is a lie */
+
+struct iface_row {
+	struct pcapng_iface pub;
+	int64_t offset; /* s, added to each time stamp */
+};
+
+struct pcapng_reader {
+	char *path; /* for messages */
+	int fd;	    /* -1: all is in memory */
+	bool eof;
+	const uint8_t *data; /* what is there: [pos, end) is not yet used */
+	size_t pos, end;
+	uint8_t *buf; /* of a file: what data points to */
+	size_t size;
+	uint64_t offset; /* in the file, of data[0] */
+	bool pcap, swapped;
+	uint32_t pcap_header; /* bytes before each packet of a classic file */
+	bool in_section;
+	struct iface_row **ifaces;
+	size_t n_ifaces, ifaces_size;
+	size_t section; /* first interface of this section */
+};
+
+static inline uint16_t reader_get16(const struct pcapng_reader *r, const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return r->swapped ? bswap_16(v) : v;
+}
+
+static inline uint32_t reader_get32(const struct pcapng_reader *r, const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return r->swapped ? bswap_32(v) : v;
+}
+
+/* An error about this place in the file; -EINVAL. */
+int reader_bad(const struct pcapng_reader *r, struct err *err, const char *what);
+/* Sees to it that need bytes are there, and says how many are: fewer only at the end. */
+int reader_fill(struct pcapng_reader *r, size_t need, size_t *ret_have, struct err *err);
+/* One more interface, of microseconds until told otherwise; NULL when memory ran out. */
+struct iface_row *reader_add_iface(struct pcapng_reader *r);
+
+/* Classic pcap, pcap_read.c. The magic is as it stands in the file, after any swapping. */
+bool pcap_is_magic(uint32_t magic);
+int pcap_start(struct pcapng_reader *r, struct err *err);
+int pcap_next(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err);
+
+#endif
