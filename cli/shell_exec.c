@@ -75,11 +75,8 @@ static int job_start(struct shell *sh, uint32_t node, const char *text, bool bac
 		     struct shell_job **ret, struct err *err)
 {
 	char *argv[] = { (char *)"bash", (char *)"-c", (char *)text, NULL };
-	const char *term = getenv("TERM");
-	char term_env[64];
-	char *env[] = { NULL, NULL };
 	struct prog_spec spec = {
-		.node = node, .argv = argv, .env = env, .terminal = sh->terminal && !background,
+		.node = node, .argv = argv, .terminal = sh->terminal && !background,
 		.fd = { background ? -1 : sh->stdin_fd, STDOUT_FILENO, STDERR_FILENO },
 	};
 	struct shell_job *j = calloc(1, sizeof(*j));
@@ -87,8 +84,6 @@ static int job_start(struct shell *sh, uint32_t node, const char *text, bool bac
 
 	if (!j)
 		return err_sys(err, ENOMEM, "cannot start");
-	if (term && snprintf(term_env, sizeof(term_env), "TERM=%s", term) < (int)sizeof(term_env))
-		env[0] = term_env;
 	r = prog_new(sh->emu, &spec, &j->prog, err);
 	if (r) {
 		free(j);

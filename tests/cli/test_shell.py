@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""The shell of a running network, given lines by -c and by a pipe. Needs root."""
+import os
+import re
+
+from program import LAB, check, detnet, folder, matches, run_tests, write
+
+DIR = folder()
+TOPO = write(DIR.name, "lab.ini", LAB)
+
+
+def shell(*lines):
+    """Lines through -c."""
+    return detnet(TOPO, *[w for line in lines for w in ("-c", line)], cwd=DIR.name)
+
+
+def test_formats_are_mininets():
+    _, out, err = shell("nodes", "net", "links", "intfs")
+    check(err, "")
+    check(out, """available nodes are: 
+h1 h2 h3 r1 s1 s2
+h1 h1-eth0:s1-eth1
+h2 h2-eth0:s1-eth2
+h3 h3-eth0:s2-eth1
+r1 r1-eth0:s1-eth3 r1-eth1:s2-eth2
+s1 lo:  s1-eth1:h1-eth0 s1-eth2:h2-eth0 s1-eth3:r1-eth0
+s2 lo:  s2-eth1:h3-eth0 s2-eth2:r1-eth1
+h1-eth0<->s1-eth1 (OK OK) 
+h2-eth0<->s1-eth2 (OK OK) 
+h3-eth0<->s2-eth1 (OK OK) 
+r1-eth0<->s1-eth3 (OK OK) 
+r1-eth1<->s2-eth2 (OK OK) 
+h1: h1-eth0
+h2: h2-eth0
+h3: h3-eth0
+r1: r1-eth0,r1-eth1
+s1: lo,s1-eth1,s1-eth2,s1-eth3
+s2: lo,s2-eth1,s2-eth2
+""")
+
+
+def test_dump_names_addresses_and_pids():
+    _, out, _ = shell("h1 true", "dump")
+    matches(r"^<Host h1: h1-eth0:10\.0\.\d+\.\d+ pid=\d+> $", out)
+    matches(r"^<Host h2: h2-eth0:10\.0\.\d+\.\d+ pid=None> $", out)
+    matches(r"^<LinuxBridge s1: lo:127\.0\.0\.1,s1-eth1:None,s1-eth2:None,s1-eth3:None pid=None> $", out)
+    matches(r"^<LinuxRouter r1: r1-eth0:10\.\S+,r1-eth1:10\.\S+ pid=None> $", out)
+
+
+def test_pingall():
+    status, out, err = shell("pingall")
+    check((status, err), (0, ""))
+    check(out, "*** Ping: testing ping reachability\nh1 -> h2 h3 \nh2 -> h1 h3 \nh3 -> h1 h2 \n"
+               "*** Results: 0% dropped (6/6 received)\n")
+
+
+def test_pingall_shows_what_is_lost():
+    status, out, _ = shell("h3 ip link set h3-eth0 down", "pingall 1", "h3 ip link set h3-eth0 up")
+    if "Operation not permitted" in out:
+        raise AssertionError(out)
+    check(status, 1)
+    check(out, "*** Ping: testing ping reachability\nh1 -> h2 X \nh2 -> h1 X \nh3 -> X X \n"
+               "*** Results: 67% dropped (2/6 received)\n")
+
+
+def test_names_become_addresses():
+    _, out, _ = shell("h1 echo h1 h2 -h3 h3x h2:80 'h3'", "h1 echo  two  spaces")
+    lines = out.splitlines()
+    matches(r"^10\.0\.\d+\.\d+ 10\.0\.\d+\.\d+ -h3 h3x h2:80 h3$", lines[0])
+    check(lines[1], "two spaces")
+
+
+def test_a_host_resolves_names_by_itself():
+    status, out, _ = shell("h1 sh -c 'ping -c1 -W1 \"h3\"'", "h1 hostname")
+    check(status, 0)
+    matches(r"^PING h3 \(10\.", out)
+    matches(r"^h1$", out)
+
+
+def test_status_of_the_first_failure():
+    check(shell("h1 true", "h1 exit 7", "h1 exit 9")[0], 7)
+    check(shell("h1 true", "sh exit 5")[0], 5)
+    check(shell("h1 nosuchprogram")[0], 127)
+    check(shell("h1 kill -9 $$")[0], 128 + 9)
+    check(shell("nodes", "# a comment", "   ")[0], 0)
+
+
+def test_unknown_words():
+    status, _, err = shell("pingal")
+    check((status, err), (127, "*** Unknown command: pingal (did you mean pingall?)\n"))
+    status, _, err = shell("h1")
+    check((status, err), (2, "*** Please enter a command for node: h1 <cmd>\n"))
+    status, _, err = shell("s1 ip link")
+    check(status, 2)
+    matches(r"s1 is a switch", err)
+
+
+def test_lines_from_a_pipe():
+    status, out, err = detnet(TOPO, stdin="h1 cat\nh1 echo one\nsh cat\nh2 exit 4\nh1 echo two\nexit\nh1 echo no\n")
+    check((status, out, err), (4, "one\ntwo\n", ""))
+    check(detnet(TOPO, stdin="h1 echo no line end"), (0, "no line end\n", ""))
+    check(detnet(TOPO, stdin=""), (0, "", ""))
+
+
+def test_standard_input_reaches_a_program_of_c():
+    check(detnet(TOPO, "-c", "h1 wc -c", stdin="12345"), (0, "5\n", ""))
+
+
+SERVER = """
+import socket
+s = socket.create_server(("", 8000))
+with open("ready", "w") as f:
+    f.write("up")
+c = s.accept()[0]
+c.sendall(b"there")
+"""
+CLIENT = """
+import socket, sys
+print(socket.create_connection((sys.argv[1], 8000)).recv(9).decode())
+"""
+
+
+def test_a_background_program_stays():
+    """The server says through a FIFO in the shared folder when a client may come."""
+    os.mkfifo(os.path.join(DIR.name, "ready"))
+    write(DIR.name, "server.py", SERVER)
+    write(DIR.name, "client.py", CLIENT)
+    status, out, err = shell("h2 python3 server.py &", "h1 cat ready; echo", "h1 python3 client.py h2")
+    check((status, out, err), (0, "up\nthere\n", ""))
+
+
+def test_a_daemon_outlives_its_line():
+    """What a line left running still reads the FIFO that a later line writes, and answers in another."""
+    for name in ("question", "answer"):
+        os.mkfifo(os.path.join(DIR.name, name))
+    status, out, err = shell("h1 (cat <question >answer &)",
+                             "h1 echo alive >question", "h1 cat answer")
+    check((status, out, err), (0, "alive\n", ""))
+
+
+def test_sh_runs_on_the_machine():
+    check(shell("sh hostname")[1].strip(), os.uname().nodename)
+
+
+def test_the_machine_stays_as_it_is():
+    def look():
+        with open("/proc/self/mounts") as f:
+            return sorted(os.listdir("/sys/class/net")), f.read()
+    before = look()
+    inside = shell("sh ls /sys/class/net", "h1 ls /sys/class/net")
+    check(inside[0], 0)
+    check(look(), before)
+    names = " ".join(inside[1].split())
+    assert re.search(r"h1-eth0 lo$", names) and names.count("h1-eth0") == 1, names
+
+
+def test_clean_leaves_the_living_alone():
+    status, out, _ = shell(f"sh {__import__('program').DETNET} clean", "pingall")
+    check(status, 0)
+    matches(r"\(6/6 received\)", out)
+
+
+assert os.geteuid() == 0, "building networks needs root"
+run_tests(dict(globals()))

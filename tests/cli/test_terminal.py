@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""The shell at a terminal: prompt, history, Ctrl-C, Ctrl-D, an interactive program. Needs root."""
+import os
+import pty
+import select
+import time
+
+from program import DETNET, LAB, check, folder, run_tests, write
+
+DIR = folder()
+TOPO = write(DIR.name, "lab.ini", LAB)
+PROMPT = b"detnet> "
+
+
+class Terminal:
+    """The program on a pseudo-terminal of its own."""
+
+    def __init__(self, *args):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(DIR.name)
+            os.environ.update(HOME=DIR.name, TERM="xterm")
+            os.execv(DETNET, [DETNET, *args])
+        self.seen = b""
+
+    def until(self, what):
+        """Reads until what has come; what came before it is returned."""
+        end = time.monotonic() + 60
+        while what not in self.seen:
+            ready = select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]
+            assert ready, f"{what!r} never came; got {self.seen!r}"
+            try:
+                self.seen += os.read(self.fd, 65536)
+            except OSError as e:  # the program has gone
+                raise AssertionError(f"{what!r} never came; got {self.seen!r}") from e
+        before, self.seen = self.seen.split(what, 1)
+        return before
+
+    def type(self, text):
+        os.write(self.fd, text)
+
+    def end(self):
+        """Waits for the end; its exit status."""
+        try:
+            while os.read(self.fd, 65536):
+                pass
+        except OSError:
+            pass
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        os.close(self.fd)
+        return status
+
+
+def start():
+    t = Terminal(TOPO)
+    t.until(b"*** Starting CLI:")
+    t.until(PROMPT)
+    return t
+
+
+def test_ctrl_c_ends_the_program_only():
+    t = start()
+    t.type(b"h1 sh -c 'echo ready; exec cat'\r")
+    t.until(b"\nready")
+    t.type(b"\x03")
+    t.until(PROMPT)
+    t.type(b"h1 echo still$((1+1))here\r")
+    t.until(b"\nstill2here")
+    t.until(PROMPT)
+    t.type(b"exit\r")
+    check(t.end(), 0)
+
+
+def test_ctrl_c_ends_pingall():
+    t = start()
+    t.type(b"h2 ip link set h2-eth0 down\r")
+    t.until(PROMPT)
+    t.type(b"pingall 600\r")
+    t.until(b"h1 -> ")
+    t.type(b"\x03")
+    t.until(b"*** Interrupted")
+    t.until(PROMPT)
+    t.type(b"\x04")
+    check(t.end(), 0)
+
+
+def test_ctrl_c_drops_the_line():
+    t = start()
+    t.type(b"nonsense")
+    t.until(b"nonsense")
+    t.type(b"\x03")
+    t.until(PROMPT)
+    t.type(b"h1 echo o$((0))k\r")
+    t.until(b"\no0k")
+    t.until(PROMPT)
+    t.type(b"quit\r")
+    check(t.end(), 0)
+
+
+def test_history_is_kept_and_comes_back():
+    t = start()
+    t.type(b"h1 echo first$((6*7))\r")
+    t.until(b"\nfirst42")
+    t.until(PROMPT)
+    t.type(b"\x1b[A\r")
+    t.until(b"\nfirst42")
+    t.until(PROMPT)
+    t.type(b"exit\r")
+    check(t.end(), 0)
+    t = start()
+    t.type(b"\x1b[A\x1b[A\r")
+    t.until(b"\nfirst42")
+    t.until(PROMPT)
+    t.type(b"\x04")
+    check(t.end(), 0)
+
+
+def test_failures_do_not_become_the_status():
+    t = start()
+    t.type(b"h1 false\r")
+    t.until(PROMPT)
+    t.type(b"\x04")
+    check(t.end(), 0)
+
+
+def test_an_interactive_program_has_the_terminal():
+    t = start()
+    t.type(b"h1 python3 -q\r")
+    t.until(b">>> ")
+    t.type(b"import os; print(os.uname().nodename, os.isatty(0))\r")
+    t.until(b"\nh1 True")
+    t.until(b">>> ")
+    t.type(b"\x03")
+    t.until(b"KeyboardInterrupt")
+    t.until(b">>> ")
+    t.type(b"exit()\r")
+    t.until(PROMPT)
+    t.type(b"exit\r")
+    check(t.end(), 0)
+
+
+def test_sigterm_takes_the_network_down():
+    t = start()
+    os.kill(t.pid, 15)
+    check(t.end(), 0)
+
+
+assert os.geteuid() == 0, "building networks needs root"
+run_tests(dict(globals()))
