@@ -268,6 +268,9 @@ static int mount_dev(struct clones *c, struct err *err)
 		if (c->device[i] < 0)
 			continue;
 		r = make_point(c->device[i], devices[i]);
+		/* Read-only is about the node: else chmod in a host would change the machine's. */
+		if (r == 0)
+			r = set_attr(c->device[i], "", MOUNT_ATTR_RDONLY, AT_EMPTY_PATH);
 		if (r == 0)
 			r = place_tree(c->device[i], devices[i]);
 		if (r < 0)
