@@ -52,20 +52,27 @@ struct {
 __u32 next_owner = OWNER_FIRST; /* also counted up by user space */
 __u64 lost_events;
 
+/* A SYN-ACK's socket is a request; what it answers for is the listener. */
+static __always_inline __u32 *owner_of_socket(struct bpf_sock *sk)
+{
+	struct bpf_sock *full;
+
+	if (!sk)
+		return NULL;
+	full = bpf_sk_fullsock(sk);
+	if (!full)
+		full = bpf_get_listener_sock(sk);
+	return full ? bpf_sk_storage_get(&socket_owner, full, 0, 0) : NULL;
+}
+
 static __always_inline __u32 owner_of_skb(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk;
 	__u64 cgroup;
 	__u32 ifindex, *owner;
 
-	/* For a SYN-ACK's request socket this is the listener. */
-	if (sk)
-		sk = bpf_sk_fullsock(sk);
-	if (sk) {
-		owner = bpf_sk_storage_get(&socket_owner, sk, 0, 0);
-		if (owner && *owner)
-			return *owner;
-	}
+	owner = owner_of_socket(skb->sk);
+	if (owner && *owner)
+		return *owner;
 	/* Packet sockets, and sockets of a process that no hook saw. */
 	cgroup = bpf_skb_cgroup_id(skb);
 	owner = bpf_map_lookup_elem(&cgroup_owner, &cgroup);

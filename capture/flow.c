@@ -285,7 +285,7 @@ static void add_owner(struct flow_table *t, struct flow_entry *e, int dir, uint3
 	e->resolved[dir] = id;
 	if (!e->program[dir] || (!e->program[dir]->scenario && o->scenario))
 		e->program[dir] = o;
-	a = owners_activity(t->owners, id);
+	a = o->activity;
 	if (a && (!e->flow.activity || (dir == 0 && !e->activity_of_orig))) {
 		e->flow.activity = a;
 		e->activity_of_orig = dir == 0;

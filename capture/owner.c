@@ -507,16 +507,6 @@ const struct owner *owners_get(struct owners *o, uint32_t id)
 	return w;
 }
 
-const struct activity_label *owners_activity(struct owners *o, uint32_t id)
-{
-	const struct activity_label *a;
-
-	pthread_mutex_lock(&o->lock);
-	a = activity(o, id);
-	pthread_mutex_unlock(&o->lock);
-	return a;
-}
-
 size_t owners_label_max(struct owners *o)
 {
 	size_t max = 0;
