@@ -88,7 +88,9 @@ static int take_iface_name(struct net *net, struct idmap *taken, uint32_t iface,
 	struct iface *i = &net->ifaces[iface];
 	const char *node = net->nodes[i->node].name;
 	char tail[IFNAMSIZ], tag[8] = "", name[NODE_NAME_MAX + IFNAMSIZ + sizeof(tag)];
-	int tail_len = snprintf(tail, sizeof(tail), "-eth%u", i->number);
+	/* As in Mininet, a switch's ports count from 1. */
+	unsigned first = net->nodes[i->node].kind == NODE_SWITCH;
+	int tail_len = snprintf(tail, sizeof(tail), "-eth%u", i->number + first);
 	int room = IFNAMSIZ - 1 - tail_len;
 
 	if (((int)strlen(node) <= room) != fits)
