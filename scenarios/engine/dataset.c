@@ -147,8 +147,9 @@ static void put_counts(const struct dataset *d, struct json *j)
 	json_kv_uint(j, "links", d->net->n_links);
 	json_kv_uint(j, "packets", d->capture.packets);
 	json_kv_uint(j, "bytes", d->capture.bytes);
-	json_kv_uint(j, "packets_kernel", d->capture.kernel);
-	json_kv_uint(j, "packets_unlabelled", d->capture.unlabelled);
+	json_kv_uint(j, "drops", d->capture.drops);
+	json_kv_uint(j, "unlabelled", d->capture.unlabelled);
+	json_kv_uint(j, "kernel", d->capture.kernel);
 	json_kv_uint(j, "flows", d->capture.flows);
 	json_kv_uint(j, "flows_unlabelled", d->capture.flows_unlabelled);
 	json_kv_uint(j, "activities", d->plan->n);
@@ -208,10 +209,12 @@ static int put_manifest(const struct dataset *d, FILE *f)
 	json_kv_str(&j, "machine", u.machine);
 	r = put_programs(d, &j);
 	json_kv_str(&j, "links_engine", d->links_engine);
-	json_kv_str(&j, "tag_rung", d->rung);
-	put_counts(d, &j);
-	json_kv_uint(&j, "drops", d->capture.drops);
+	json_key(&j, "tag");
+	json_object(&j);
+	json_kv_str(&j, "rung", d->rung);
 	json_kv_uint(&j, "events_lost", d->lost_events);
+	json_object_end(&j);
+	put_counts(d, &j);
 	json_kv_num(&j, "start", (double)(d->start / NSEC_PER_USEC) / 1e6);
 	json_kv_num(&j, "duration", (double)d->duration / NSEC_PER_SEC);
 	json_kv_num(&j, "wall", (double)(d->wall / NSEC_PER_MSEC) / 1e3);
