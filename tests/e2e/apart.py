@@ -39,8 +39,8 @@ def main():
             assert proc.returncode == 0, text
         results = {name: lab.table(pathlib.Path(tmp) / name / "activities.csv") for name in runs}
         for name in runs:
-            m = lab.manifest(pathlib.Path(tmp) / name)
-            assert m["drops"] == 0 and m["counts"]["packets_unlabelled"] == 0, m
+            counts = lab.manifest(pathlib.Path(tmp) / name)["counts"]
+            assert counts["drops"] == 0 and counts["unlabelled"] == 0, counts
             assert all(r["outcome"] == "ok" for r in results[name]), results[name]
         plan = {name: [(r["id"], r["sub"], r["inputs"]) for r in rows] for name, rows in results.items()}
         assert plan["a"] == plan["b"]

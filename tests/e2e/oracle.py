@@ -65,7 +65,7 @@ def main():
         activities = (tmp / "out" / "activities.csv").read_text()
         assert activities.count(",ok,") == 2, activities
         manifest = (tmp / "out" / "manifest.json").read_text()
-        got = re.search(r'"tag_rung": *"(\w+)"', manifest).group(1)
+        got = re.search(r'"rung": *"(\w+)"', manifest).group(1)
         return judge(str(tmp / "out" / "capture.pcapng"), got)
 
 

@@ -36,8 +36,8 @@ def check_contract(folder):
 def check_integrity(folder):
     m = lab.manifest(folder)
     counts = m["counts"]
-    assert m["drops"] == 0 and m["events_lost"] == 0, m
-    assert counts["packets_unlabelled"] == 0, counts
+    assert counts["drops"] == 0 and m["tag"]["events_lost"] == 0, m
+    assert counts["unlabelled"] == 0, counts
     frames = len(lab.tshark(folder / "capture.pcapng", "-T", "fields", "-e", "frame.number").split())
     assert frames == counts["packets"], (frames, counts)
     return m
@@ -152,7 +152,7 @@ def judge(folder):
     rows = check_outcomes(folder)
     check_flows(folder)
     check_bytes(folder)
-    print(f"  {m['counts']['packets']} packets, {len(rows)} activities, rung {m['tag_rung']}")
+    print(f"  {m['counts']['packets']} packets, {len(rows)} activities, rung {m['tag']['rung']}")
     return 0
 
 
