@@ -1,0 +1,236 @@
+/*
+ * Connection states and histories, written by hand from Zeek's documentation of conn.log.
+ *
+ * A script is segments parted by ';', each "DIRECTION FLAGS SEQ ACK LENGTH": "> S 100 0 0" is a SYN of
+ * the originator, "< RA 0 101 0" a reset of the responder. Z among the flags is a zero window.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include "capture/conn.h"
+#include "capture/flow.h"
+#include "core/cleanup.h"
+
+struct play {
+	const char *what, *script, *state, *history;
+	uint64_t orig_bytes, resp_bytes;
+};
+
+static const struct play plays[] = {
+	{ "attempt, no reply", "> S 100 0 0", "S0", "S", 0, 0 },
+	{ "attempt repeated", "> S 100 0 0;> S 100 0 0", "S0", "S", 0, 0 },
+	{ "rejected", "> S 100 0 0;< RA 0 101 0", "REJ", "Sr", 0, 0 },
+	{ "established", "> S 100 0 0;< SA 500 101 0;> A 101 501 0", "S1", "ShA", 0, 0 },
+	{ "handshake without its last ACK", "> S 100 0 0;< SA 500 101 0", "S1", "Sh", 0, 0 },
+	{ "normal",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> PA 101 501 10;< A 501 111 0;< PA 501 111 20;"
+	  "> A 111 521 0;> FA 111 521 0;< FA 521 112 0;> A 112 522 0",
+	  "SF", "ShADadFf", 10, 20 },
+	{ "data with the FIN",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> FA 101 501 7;< FA 501 109 0;> A 109 502 0",
+	  "SF", "ShAFf", 7, 0 },
+	{ "originator closes only",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> FA 101 501 0;< A 501 102 0", "S2", "ShAFa",
+	  0, 0 },
+	{ "responder closes only",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;< FA 501 101 0;> A 101 502 0", "S3", "ShAf",
+	  0, 0 },
+	{ "originator aborts", "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> R 101 0 0", "RSTO",
+	  "ShAR", 0, 0 },
+	{ "responder aborts",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> PA 101 501 5;< R 501 0 0", "RSTR", "ShADr",
+	  5, 0 },
+	{ "SYN, then RST of the originator", "> S 100 0 0;> R 101 0 0", "RSTOS0", "SR", 0, 0 },
+	{ "half-open scan of an open port", "> S 100 0 0;< SA 500 101 0;> R 101 0 0", "RSTO", "ShR",
+	  0, 0 },
+	{ "SYN-ACK, then RST of the responder", "< SA 500 101 0;< R 501 0 0", "RSTRH", "hr", 0, 0 },
+	{ "SYN, then FIN of the originator", "> S 100 0 0;> FA 101 0 0", "SH", "SF", 0, 0 },
+	{ "SYN-ACK, then FIN of the responder", "< SA 500 101 0;< FA 501 101 0", "SHR", "hf", 0, 0 },
+	{ "midstream", "> PA 1000 2000 30;< A 2000 1030 0;< PA 2000 1030 40", "OTH", "Dad", 30, 40 },
+	{ "only the SYN was missed", "< SA 500 101 0;> A 101 501 0;> PA 101 501 9", "S1", "hAD", 9,
+	  0 },
+	{ "retransmitted",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> PA 101 501 10;> PA 101 501 10;< A 501 111 0",
+	  "S1", "ShADTa", 10, 0 },
+	{ "retransmitted with more: new data counts once",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> PA 101 501 10;> PA 101 501 15", "S1", "ShAD",
+	  15, 0 },
+	{ "filled a gap", "> S 100 0 0;< SA 500 101 0;> PA 111 501 10;> PA 101 501 10", "S1",
+	  "ShDT", 20, 0 },
+	{ "sequence numbers wrap",
+	  "> S 4294967290 0 0;< SA 500 4294967291 0;> PA 4294967291 501 100;> FA 95 501 0;"
+	  "< FA 501 96 0", "SF", "ShDFf", 100, 0 },
+	{ "simultaneous open",
+	  "> S 100 0 0;< S 500 0 0;< SA 500 101 0;> SA 100 501 0;> PA 101 501 4", "S1", "SsD", 4,
+	  0 },
+	{ "RST behind both FINs changes nothing",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;< FA 501 101 0;> FA 101 502 0;> R 102 0 0", "SF",
+	  "ShAfFR", 0, 0 },
+	{ "FIN and RST, then the other FIN: in good order",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> FA 101 501 0;> R 102 0 0;< FA 501 102 0", "SF",
+	  "ShAFRf", 0, 0 },
+	{ "zero window",
+	  "> S 100 0 0;< SA 500 101 0;> PA 101 501 10;< AZ 501 111 0;< AZ 501 111 0", "S1",
+	  "ShDaw", 10, 0 },
+	{ "FIN and RST at once", "> S 100 0 0;< SA 500 101 0;> FR 101 501 0", "RSTO", "ShI", 0, 0 },
+	{ "SYN and FIN at once", "> SF 100 0 0", "SH", "Q", 0, 0 },
+	{ "RST far off says nothing of bytes",
+	  "> S 100 0 0;< SA 500 101 0;> PA 101 501 10;> R 900000000 0 0", "RSTO", "ShDR", 10, 0 },
+	{ "two RSTs of different places", "> S 100 0 0;< SA 500 101 0;> R 101 0 0;> R 120 0 0",
+	  "RSTO", "ShRR", 0, 0 },
+};
+
+static void parse_segment(const char *s, int *ret_dir, struct packet *ret)
+{
+	char dir, flags[8];
+	unsigned seq, ack, len;
+
+	assert_int_equal(sscanf(s, " %c %7s %u %u %u", &dir, flags, &seq, &ack, &len), 5);
+	memset(ret, 0, sizeof(*ret));
+	*ret_dir = dir == '<';
+	ret->proto = IPPROTO_TCP;
+	ret->has_tcp = true;
+	ret->seq = seq;
+	ret->ack = ack;
+	ret->payload_len = len;
+	ret->window = strchr(flags, 'Z') ? 0 : 1000;
+	ret->flags = (uint8_t)((strchr(flags, 'S') ? TCP_SYN : 0) |
+			       (strchr(flags, 'A') ? TCP_ACK : 0) |
+			       (strchr(flags, 'F') ? TCP_FIN : 0) |
+			       (strchr(flags, 'R') ? TCP_RST : 0) |
+			       (strchr(flags, 'P') ? TCP_PSH : 0));
+}
+
+static void play_one(const struct play *play)
+{
+	char history[FLOW_HISTORY_MAX + 1] = "";
+	struct conn_history h = { history, FLOW_HISTORY_MAX };
+	_cleanup_free_ char *script = strdup(play->script);
+	struct conn c = { 0 };
+	char *save = NULL;
+
+	for (char *s = strtok_r(script, ";", &save); s; s = strtok_r(NULL, ";", &save)) {
+		struct packet p;
+		int dir;
+
+		parse_segment(s, &dir, &p);
+		conn_add_tcp(&c, dir, &p, &h);
+	}
+	if (strcmp(conn_state(&c, IPPROTO_TCP, conn_bytes(&c, 0), conn_bytes(&c, 1)), play->state) ||
+	    strcmp(history, play->history) || conn_bytes(&c, 0) != play->orig_bytes ||
+	    conn_bytes(&c, 1) != play->resp_bytes)
+		fail_msg("%s: is %s %s %llu %llu, not %s %s %llu %llu", play->what,
+			 conn_state(&c, IPPROTO_TCP, conn_bytes(&c, 0), conn_bytes(&c, 1)), history,
+			 (unsigned long long)conn_bytes(&c, 0),
+			 (unsigned long long)conn_bytes(&c, 1), play->state, play->history,
+			 (unsigned long long)play->orig_bytes, (unsigned long long)play->resp_bytes);
+}
+
+static void test_plays(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(plays); i++)
+		play_one(&plays[i]);
+}
+
+static void test_retransmissions_are_noted_at_powers_of_ten(void **state)
+{
+	char history[FLOW_HISTORY_MAX + 1] = "";
+	struct conn_history h = { history, FLOW_HISTORY_MAX };
+	struct conn c = { 0 };
+	struct packet p;
+	int dir;
+
+	parse_segment("> PA 100 0 10", &dir, &p);
+	for (int i = 0; i < 1 + 100; i++)
+		conn_add_tcp(&c, dir, &p, &h);
+	assert_string_equal(history, "DTTT");
+	assert_int_equal(conn_bytes(&c, 0), 10);
+}
+
+static void test_history_has_an_end(void **state)
+{
+	char history[FLOW_HISTORY_MAX + 1] = "";
+	struct conn_history h = { history, FLOW_HISTORY_MAX };
+	struct conn c = { 0 };
+	struct packet p;
+	int dir;
+
+	parse_segment("> R 1 0 0", &dir, &p);
+	for (int i = 0; i < 1000; i++, p.seq++)
+		conn_add_tcp(&c, dir, &p, &h);
+	assert_int_equal(strlen(history), FLOW_HISTORY_MAX);
+}
+
+static void test_more_than_4_gib(void **state)
+{
+	char history[FLOW_HISTORY_MAX + 1] = "";
+	struct conn_history h = { history, FLOW_HISTORY_MAX };
+	struct conn c = { 0 };
+	struct packet p;
+	int dir;
+
+	parse_segment("> S 7 0 0", &dir, &p);
+	conn_add_tcp(&c, dir, &p, &h);
+	parse_segment("> A 8 0 60000", &dir, &p);
+	for (int i = 0; i < 200000; i++, p.seq += 60000)
+		conn_add_tcp(&c, dir, &p, &h);
+	assert_true(conn_bytes(&c, 0) == 200000ull * 60000);
+}
+
+static void test_new_connection(void **state)
+{
+	char history[FLOW_HISTORY_MAX + 1] = "";
+	struct conn_history h = { history, FLOW_HISTORY_MAX };
+	struct conn c = { 0 };
+	struct packet p;
+	int dir;
+
+	parse_segment("> S 100 0 0", &dir, &p);
+	conn_add_tcp(&c, dir, &p, &h);
+	assert_false(conn_is_new(&c, dir, &p)); /* the SYN again */
+	parse_segment("< S 900 0 0", &dir, &p);
+	assert_false(conn_is_new(&c, dir, &p)); /* a simultaneous open */
+	parse_segment("> S 200 0 0", &dir, &p);
+	assert_true(conn_is_new(&c, dir, &p));
+	parse_segment("> SA 200 0 0", &dir, &p);
+	assert_false(conn_is_new(&c, dir, &p));
+	parse_segment("> A 200 0 0", &dir, &p);
+	assert_false(conn_is_new(&c, dir, &p));
+}
+
+static void test_udp(void **state)
+{
+	char history[FLOW_HISTORY_MAX + 1] = "";
+	struct conn_history h = { history, FLOW_HISTORY_MAX };
+	struct packet p = { .proto = IPPROTO_UDP };
+	struct conn c = { 0 };
+
+	assert_string_equal(conn_state(&c, IPPROTO_UDP, 0, 0), "OTH");
+	conn_add_udp(&c, 0, &p, &h);
+	conn_add_udp(&c, 0, &p, &h);
+	assert_string_equal(conn_state(&c, IPPROTO_UDP, 0, 0), "S0");
+	conn_add_udp(&c, 1, &p, &h);
+	assert_string_equal(conn_state(&c, IPPROTO_UDP, 0, 0), "SF");
+	assert_string_equal(history, "Dd");
+	assert_string_equal(conn_state(&c, IPPROTO_ICMP, 0, 0), "OTH");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plays),
+		cmocka_unit_test(test_retransmissions_are_noted_at_powers_of_ten),
+		cmocka_unit_test(test_history_has_an_end),
+		cmocka_unit_test(test_more_than_4_gib),
+		cmocka_unit_test(test_new_connection),
+		cmocka_unit_test(test_udp),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
