@@ -1,0 +1,14 @@
+#!/bin/sh -eu
+# Stores one file.
+# SPDX-License-Identifier: BSD-3-Clause
+
+. "$scenario_dir/account.sh"
+. "$scenario_dir/files.sh"
+. "$scenario_dir/session.sh"
+
+cd "$work"
+make_files 1
+session "$login" "$password" <<END
+cd $activity
+put $file1
+END
