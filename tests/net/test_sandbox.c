@@ -463,7 +463,12 @@ int main(int argc, char **argv)
 
 	if (!strcmp(argv[0], INIT_ARGV0))
 		return init_main(argc, argv);
-	if (argc > 2 && !strcmp(argv[1], "probe"))
-		return probe(argv[2], argc > 3 ? argv[3] : NULL);
+	if (argc > 2 && !strcmp(argv[1], "probe")) {
+		int r = probe(argv[2], argc > 3 ? argv[3] : NULL);
+
+		/* Past a sanitizer's leak check, which needs a thread that the pids limit refuses. */
+		fflush(stdout);
+		_exit(r);
+	}
 	return cmocka_run_group_tests(tests, up, down);
 }
