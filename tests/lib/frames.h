@@ -4,6 +4,7 @@
 #define TESTS_LIB_FRAMES_H
 
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
