@@ -6,7 +6,8 @@
  * machine's own namespace never sees an interface. The links and the bridges of the whole network go in
  * one batch, the ports of the bridges in a second, and then each node gets one batch of its own
  * (interfaces up, addresses, routes). A peer must not be brought up by the message that makes
- * it, veth answers ENOTCONN; that is why being up is a phase.
+ * it, veth answers ENOTCONN; that is why being up is a phase. The last is waiting for carriers: a
+ * network that is returned does not lose its first packet.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -201,9 +202,10 @@ static int set_up_fabric(struct rtnl *r, const struct emu *e, int bpf_fd, struct
 		for (j = 0; ret >= 0 && j < net->nodes[i].n_ifaces; j++) {
 			int port = net->ifaces[net->nodes[i].ifaces[j]].ifindex;
 
-			ret = rtnl_set_master(r, port, bridge);
-			if (ret >= 0 && bpf_fd >= 0)
+			if (bpf_fd >= 0)
 				ret = rtnl_add_egress_bpf(r, port, bpf_fd, EGRESS_NAME);
+			if (ret >= 0)
+				ret = rtnl_set_master(r, port, bridge);
 		}
 		if (ret < 0)
 			return ret;
@@ -300,6 +302,47 @@ static int shape_links(const struct emu *e, struct err *err)
 	return 0;
 }
 
+/* Ports were up before their peers, so the kernel still owes them their carrier. */
+static int wait_ports(struct rtnl *r, const struct emu *e, struct err *err)
+{
+	const struct net *net = e->net;
+	_cleanup_free_ int *ports = calloc(net->n_ifaces ? net->n_ifaces : 1, sizeof(*ports));
+	size_t i, n = 0;
+
+	if (!ports)
+		return -ENOMEM;
+	for (i = 0; i < net->n_ifaces; i++) {
+		if (!has_ns(net, net->ifaces[i].node))
+			ports[n++] = net->ifaces[i].ifindex;
+	}
+	return rtnl_wait_running(r, ports, n, err);
+}
+
+/* A link with no switch at either end: the end of the node that came first is owed it. */
+static int wait_direct(const struct emu *e, struct err *err)
+{
+	const struct net *net = e->net;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < net->n_links; i++) {
+		const struct iface *a = &net->ifaces[net->links[i].iface[0]];
+		const struct iface *b = &net->ifaces[net->links[i].iface[1]];
+		const struct iface *first = a->node < b->node ? a : b;
+		_cleanup_rtnl_ struct rtnl *r = NULL;
+
+		if (!has_ns(net, a->node) || !has_ns(net, b->node))
+			continue;
+		ret = rtnl_open(e->hosts[first->node].ns_fd, &r);
+		if (ret < 0)
+			return ret;
+		ret = rtnl_wait_running(r, &first->ifindex, 1, err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
 int build_network(struct emu *e, int egress_bpf_fd, struct err *err)
 {
 	_cleanup_rtnl_ struct rtnl *fabric = NULL;
@@ -316,9 +359,13 @@ int build_network(struct emu *e, int egress_bpf_fd, struct err *err)
 	/* Shaped and tagged before anything is up, so the first packet is like every other. */
 	if (r >= 0)
 		r = shape_links(e, err);
+	if (r >= 0)
+		r = set_up_fabric(fabric, e, egress_bpf_fd, err);
 	for (i = 0; r >= 0 && i < e->net->n_nodes; i++) {
 		if (has_ns(e->net, i))
 			r = set_up_node(e, i, egress_bpf_fd, err);
 	}
-	return r < 0 ? r : set_up_fabric(fabric, e, egress_bpf_fd, err);
+	if (r >= 0)
+		r = wait_ports(fabric, e, err);
+	return r < 0 ? r : wait_direct(e, err);
 }

@@ -10,6 +10,7 @@
 #define EMU_RTNL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
 
@@ -36,6 +37,12 @@ int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix);
 int rtnl_add_route(struct rtnl *r, uint32_t dst, uint8_t prefix, uint32_t via, int ifindex);
 /* clsact on the interface and prog_fd as its direct-action egress filter. */
 int rtnl_add_egress_bpf(struct rtnl *r, int ifindex, int prog_fd, const char *name);
+
+/*
+ * Waits until interfaces that were brought up also carry packets. The end of a veth that was up
+ * first is switched on by a kernel worker (linkwatch) some time after the second: until then it drops all.
+ */
+int rtnl_wait_running(struct rtnl *r, const int *ifindexes, size_t n, struct err *err);
 
 /* Sends what is queued. 0, or the first error as -errno with err naming the object. */
 int rtnl_flush(struct rtnl *r, struct err *err);

@@ -53,9 +53,11 @@ static bool walk_ours;
 /* Our own tree is the directory "detnet" of a cgroup mount and what is below it. */
 static int walk_cgroup(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
+	bool ours = strstr(path, "/detnet") != NULL;
+
 	(void)st;
-	(void)ftw;
-	if (type == FTW_D && (strstr(path, "/detnet") != NULL) == walk_ours)
+	/* Others make and remove theirs deeper down all the time. */
+	if (type == FTW_D && ours == walk_ours && (ours || ftw->level <= 2))
 		fprintf(walk_out, "cgroup %s\n", path);
 	return 0;
 }
