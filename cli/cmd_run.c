@@ -81,6 +81,7 @@ static void print_table(const struct run_summary *s)
 			sum[k] += n[k];
 	}
 	print_row("total", "", sum);
+	printf("  (as flows, each packet counted once: at its originator's interface)\n");
 }
 
 static void print_result(const struct run_summary *s)
@@ -89,7 +90,7 @@ static void print_result(const struct run_summary *s)
 	char packets[32], drops[32], kernel[32], wall[32];
 
 	print_table(s);
-	printf("\n  %s packets captured, %s dropped; %.4g%% carry their sender's name (%s are of a kernel: "
+	printf("\n  %s packets captured on all links, %s dropped; %.4g%% carry their sender's name (%s are of a kernel: "
 	       "ARP, resets, echo replies)\n", grouped(packets, c->packets), grouped(drops, c->drops),
 	       share_labelled(c), grouped(kernel, c->kernel));
 	printf("  senders known by: %s; links shaped by: %s; took %s\n", s->rung, s->links_engine,
