@@ -279,7 +279,7 @@ static void bad_uses_are_refused(void **state)
 		  "[scenario other]\nserver = files\nclients = h1\n", 10, "both want tcp port 21" },
 		{ "[capture]\nsnaplen = 10\n", 8, "from 64 bytes to 256KiB" },
 		{ "[capture]\nring = 1\n", 8, "from 1MiB" },
-		{ "[capture]\nrung = cgrp\n", 8, "did you mean 'cgroup'?" },
+		{ "[capture]\nrung = cgrou\n", 8, "did you mean 'cgroup'?" },
 		{ "[capture]\nsnaplan = 100\n", 8, "'snaplen'?" },
 		{ "[capture]\n[capture]\n", 8, "[capture] is also in line 7" },
 		{ "[capture x]\n", 7, "has no name" },
