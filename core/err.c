@@ -43,6 +43,7 @@ count:
 	e->suppressed++;
 }
 
+static char *err_format(const char *fmt, va_list ap) printf_like(1, 0);
 static char *err_format(const char *fmt, va_list ap)
 {
 	char *s;

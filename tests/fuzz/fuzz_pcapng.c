@@ -1,0 +1,81 @@
+/* Fuzzes the capture readers, and the flow assembly with the packets that come out of them. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "capture/flow.h"
+#include "capture/pcapng.h"
+#include "tests/fuzz/fuzz.h"
+
+static void need(int truth)
+{
+	if (!truth)
+		abort();
+}
+
+static int look_at_flow(void *arg, const struct flow *f)
+{
+	char uid[19], community[32];
+
+	need(f->last >= f->first && f->number > 0);
+	need(*flow_conn_state(f) && flow_service(f) != NULL);
+	flow_uid(f, uid);
+	flow_community_id(f, community);
+	need(uid[0] == 'C' && !strncmp(community, "1:", 2));
+	need(strlen(f->history) <= FLOW_HISTORY_MAX);
+	flow_write_csv(f, NULL, NULL, arg);
+	return 0;
+}
+
+static void read_packets(struct pcapng_reader *r, struct flow_table *t)
+{
+	_cleanup_err_ struct err e = {0};
+	struct pcapng_packet p;
+	volatile uint8_t sum = 0;
+	int ret;
+
+	while ((ret = pcapng_next(r, &p, &e)) > 0) {
+		struct flow_packet fp = {
+			.ts = p.ts,
+			.iface = p.iface,
+			.caplen = p.caplen,
+			.len = p.len,
+			.data = p.data,
+		};
+		struct flow *f = NULL;
+
+		need(pcapng_iface(r, p.iface) != NULL);
+		/* every byte that was promised must be there */
+		for (uint32_t i = 0; i < p.caplen; i++)
+			sum += p.data[i];
+		for (size_t i = 0; p.comment && i < p.comment_len; i++)
+			sum += p.comment[i];
+		need(flow_table_add(t, &fp, &f) == (f != NULL));
+	}
+	need((ret == 0) == (e.n == 0));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct flow_opts opts = {0};
+	_cleanup_err_ struct err e = {0};
+	_cleanup_free_ char *csv = NULL;
+	struct pcapng_reader *r;
+	struct flow_table *t;
+	size_t csv_size;
+	FILE *f;
+
+	if (pcapng_open_mem(data, size, &r, &e)) {
+		need(e.n > 0);
+		return 0;
+	}
+	t = flow_table_new(&opts, NULL);
+	f = open_memstream(&csv, &csv_size);
+	need(t && f);
+	read_packets(r, t);
+	flow_table_each(t, look_at_flow, f);
+	fclose(f);
+	flow_table_free(t);
+	pcapng_reader_close(r);
+	return 0;
+}
