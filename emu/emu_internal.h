@@ -42,6 +42,7 @@ struct prog {
 	char *cwd;
 	int fd[3];
 	bool terminal, started, ended;
+	bool foreground; /* a terminal program that started while the terminal was ours */
 	bool lost; /* its init died; the end is about to be reported */
 	pid_t pid;
 	int cgroup_fd;

@@ -298,10 +298,32 @@ static struct prog *find_prog(const struct host *h, uint32_t number)
 	return p && p->started && !p->ended ? p : NULL;
 }
 
+/*
+ * A shell with job control makes a group of its own the terminal's foreground, and cannot give back to
+ * ours: in its pid namespace we have no number. We take it, or our next read there would stop us.
+ */
+static void take_terminal(void)
+{
+	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	sigset_t block, old;
+
+	if (tty < 0 || tcgetpgrp(tty) == getpgrp())
+		return;
+	/* What would stop a background process that does this is what we are. */
+	sigemptyset(&block);
+	sigaddset(&block, SIGTTOU);
+	pthread_sigmask(SIG_BLOCK, &block, &old);
+	if (tcsetpgrp(tty, getpgrp()) < 0)
+		log_warn("cannot take the terminal back from a program: %s", strerror(errno));
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 static void end_prog(struct prog *p, int wstatus)
 {
 	p->ended = true;
 	p->lost = false;
+	if (p->foreground)
+		take_terminal();
 	if (p->end)
 		p->end(p->end_arg, p, wstatus);
 }

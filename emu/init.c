@@ -122,6 +122,18 @@ static char **string_list(const char **p, uint32_t n)
 	return list;
 }
 
+/*
+ * The audit login id of whoever started detnet is inherited, and pam_loginuid in a host could not set its
+ * own over it: every login there would be refused. Kernels without audit have none.
+ */
+static void forget_login(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "4294967295", 10) < 0)
+		return; /* made immutable by the machine's audit rules: theirs to decide */
+}
+
 /* Becomes the host that the hello and the configuration describe. */
 static int become_host(struct init *in, const struct init_hello *hello, struct err *err)
 {
@@ -149,6 +161,7 @@ static int become_host(struct init *in, const struct init_hello *hello, struct e
 	r = hostfs_build(&fs, err);
 	if (r < 0)
 		return r;
+	forget_login();
 	r = sandbox_limit_bounding();
 	if (r < 0)
 		return err_sys(err, -r, "cannot limit the capabilities of a host");

@@ -268,6 +268,13 @@ static void close_fds(struct prog *p)
 	}
 }
 
+static bool is_foreground(void)
+{
+	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	return tty >= 0 && tcgetpgrp(tty) == getpgrp();
+}
+
 int prog_start(struct prog *p, prog_end_fn *end, void *arg, struct err *err)
 {
 	_cleanup_close_ int report_fd = -1;
@@ -278,6 +285,7 @@ int prog_start(struct prog *p, prog_end_fn *end, void *arg, struct err *err)
 	r = host_start_init(p->host, err);
 	if (r < 0)
 		return r;
+	p->foreground = p->terminal && is_foreground();
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "%s: cannot run %s", host_name(p), p->argv[0]);
 	report_fd = fds[0];

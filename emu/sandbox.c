@@ -12,6 +12,10 @@
  * 32-bit x86 calls are filtered by the same rules; x32 and any other foreign call is refused whole.
  * clone3() answers ENOSYS because its flags lie in memory, where a filter cannot see CLONE_NEWUSER; the C
  * library then uses clone().
+ *
+ * What it does not hold back: root in a host has CAP_NET_ADMIN of a namespace that the same user namespace
+ * owns as the fabric, so by IFLA_TARGET_NETNSID it can reach the other end of its own veth. Hosts are
+ * kept apart as the machines of a laboratory are, not as tenants who attack the emulator.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>

@@ -212,10 +212,13 @@ static void no_ia32(int sig)
 	_exit(EPERM); /* a kernel without 32-bit calls refuses all of them */
 }
 
-/* mount by the 32-bit call table, where its number is another. */
-static int try_ia32_mount(const char *arg)
+/*
+ * umount2 by the 32-bit call table, where its number is another. User-Mode Linux takes this number for
+ * its own table's getpeername(0): no way around the filter either, and ENOTSOCK.
+ */
+static int try_ia32_umount(const char *arg)
 {
-	long r = 21;
+	long r = 52;
 
 	signal(SIGSEGV, no_ia32);
 	__asm__ volatile("int $0x80" : "+a"(r) : "b"(0), "c"(0), "d"(0), "S"(0), "D"(0) : "memory");
@@ -264,7 +267,7 @@ static const struct {
 	{ "mem", "/dev/mem", try_open, ENOENT, 0 },
 	{ "cgroup", "/sys/fs/cgroup/unified/cgroup.procs", try_open, ENOENT, 0 },
 #ifdef __x86_64__
-	{ "ia32_mount", NULL, try_ia32_mount, EPERM, 0 },
+	{ "ia32_umount", NULL, try_ia32_umount, EPERM, ENOTSOCK },
 #endif
 };
 
