@@ -1,7 +1,10 @@
 /* Builds networks and looks at them from inside, and at the machine around them. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -548,6 +551,149 @@ static void test_own_thread_stays(void **state)
 	assert_true(before.st_ino == after.st_ino);
 }
 
+/* r1 = map[skb->ifindex] += 1; return TC_ACT_OK */
+static int load_counter(int map)
+{
+	const struct bpf_insn insns[] = {
+		{ BPF_LDX | BPF_W | BPF_MEM, 2, 1, offsetof(struct __sk_buff, ifindex), 0 },
+		{ BPF_STX | BPF_W | BPF_MEM, 10, 2, -4, 0 },
+		{ BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, map },
+		{ 0, 0, 0, 0, 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4 },
+		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem },
+		{ BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, 1 },
+		{ BPF_STX | BPF_DW | BPF_ATOMIC, 0, 1, 0, BPF_ADD },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0 },
+		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "count", "GPL", insns, ARRAY_SIZE(insns),
+			     NULL);
+}
+
+static void test_egress_program_everywhere(void **state)
+{
+	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "counts", 4, 8, 256, NULL);
+	struct emu_opts opts = { .egress_bpf_fd = load_counter(map) };
+	struct lab l;
+	size_t i;
+
+	assert_true(map >= 0 && opts.egress_bpf_fd >= 0);
+	lab_model(&l);
+	lab_finish(&l);
+	lab_up(&l, &opts);
+	assert_int_equal(exchange(&l, H1, H2), 63);
+	assert_int_equal(exchange(&l, H3, H2), 63);
+	/* every interface sent: a question or an answer, and before it ARP */
+	for (i = 0; i < l.net.n_ifaces; i++) {
+		uint32_t key = l.net.ifaces[i].ifindex;
+		uint64_t count = 0;
+
+		assert_int_equal(bpf_map_lookup_elem(map, &key, &count), 0);
+		if (!count)
+			fail_msg("no packet counted on %s", l.net.ifaces[i].name);
+	}
+	lab_down(&l);
+	close(opts.egress_bpf_fd);
+	close(map);
+}
+
+static void read_limit(const char *mount, const char *run, const char *file, char *ret, size_t size)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/detnet/%s/h1/%s", mount, run, file);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(ret, (int)size, f));
+	fclose(f);
+}
+
+static void test_cgroup_limits(void **state)
+{
+	struct node_limits limits = { .cpu = 0.5, .memory = 64 << 20, .pids = 20 };
+	_cleanup_close_ int host = -1, prog = -1;
+	_cleanup_err_ struct err err = { 0 };
+	bool cpu, memory, pids, v2;
+	struct cgroup_run *c;
+	struct rundir run;
+	char text[64];
+	struct stat st;
+	uint64_t id;
+
+	v2 = !strcmp(cgroup_limits_kind(&cpu, &memory, &pids), "v2");
+	assert_true(cpu && memory && pids);
+	assert_int_equal(rundir_open(&run, &err), 0);
+	assert_int_equal(cgroup_open(run.id, &c, &err), 0);
+	if (cgroup_add_host(c, "h1", &limits, &host, &err) < 0)
+		fail_msg("%s", err.items[0].msg);
+	assert_int_equal(cgroup_add_program(c, "h1", 7, &prog, &id, &err), 0);
+	assert_int_equal(fstat(prog, &st), 0);
+	assert_true(id == st.st_ino);
+	assert_int_equal(fstatat(cgroup_fd(c), "h1/7", &st, 0), 0);
+	read_limit(v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory", run.id,
+		   v2 ? "memory.max" : "memory.limit_in_bytes", text, sizeof(text));
+	assert_string_equal(text, "67108864\n");
+	read_limit(v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/pids", run.id, "pids.max", text,
+		   sizeof(text));
+	assert_string_equal(text, "20\n");
+	read_limit(v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu", run.id,
+		   v2 ? "cpu.max" : "cpu.cfs_quota_us", text, sizeof(text));
+	assert_string_equal(text, v2 ? "50000 100000\n" : "50000\n");
+	cgroup_del_program(c, "h1", 7);
+	assert_int_equal(fstatat(cgroup_fd(c), "h1/7", &st, 0), -1);
+	assert_int_equal(cgroup_close(c), 0);
+	assert_int_equal(cgroup_sweep(run.id), 0); /* nothing is left to remove */
+	rundir_close(&run);
+}
+
+/* Removal waits for the last process; it is told by an event, not by looking again and again. */
+static void test_cgroup_close_waits(void **state)
+{
+	struct node_limits limits = { .pids = 5 };
+	_cleanup_err_ struct err err = { 0 };
+	struct cgroup_run *c;
+	struct rundir run;
+	int host, status, host_ready[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(host_ready), 0);
+	assert_int_equal(rundir_open(&run, &err), 0);
+	assert_int_equal(cgroup_open(run.id, &c, &err), 0);
+	assert_int_equal(cgroup_add_host(c, "h1", &limits, &host, &err), 0);
+	pid = fork();
+	if (pid == 0) {
+		FILE *f;
+		int fd = openat(host, "cgroup.procs", O_WRONLY | O_CLOEXEC), i;
+
+		if (fd < 0 || write(fd, "0", 1) != 1 ||
+		    cgroup_enter_limits(c, "h1", getpid(), &err) < 0)
+			_exit(1);
+		if (write(host_ready[1], "x", 1) != 1)
+			_exit(2);
+		/* busy for a while: ends by itself while the other waits */
+		for (i = 0; i < 200; i++) {
+			f = fopen("/proc/self/mountinfo", "re");
+			while (f && fgetc(f) != EOF)
+				;
+			if (f)
+				fclose(f);
+		}
+		_exit(0);
+	}
+	assert_int_equal(read(host_ready[0], &status, 1), 1);
+	close(host_ready[0]);
+	close(host_ready[1]);
+	close(host);
+	assert_int_equal(cgroup_close(c), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rundir_close(&run);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -565,6 +711,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_many_open_files),
 		cmocka_unit_test(test_without_privilege),
 		cmocka_unit_test(test_own_thread_stays),
+		cmocka_unit_test(test_egress_program_everywhere),
+		cmocka_unit_test(test_cgroup_limits),
+		cmocka_unit_test(test_cgroup_close_waits),
 	};
 
 	if (argc > 0 && !strcmp(argv[0], INIT_ARGV0))
