@@ -7,9 +7,9 @@
  * configuration waiting in its socket. That configuration is the same for every host but for a name
  * and a bit, so it is made once, with the first init, and handed on as a sealed memfd.
  *
- * Ends of programs come through the loop. When an init itself ends (its host ran out of memory, or
- * somebody killed it) all its programs have ended with it; they are reported as killed, and the host's next
- * program starts a new init.
+ * Ends of programs come through the loop. When an init itself ends (its host ran out of memory,
+ * or somebody killed it) all its programs have ended with it; they are reported as killed, and
+ * the host's next program starts a new init.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -52,7 +52,7 @@ static void print_hosts(const struct net *net, FILE *f)
 			if (!iface->addr)
 				continue;
 			fprintf(f, "%s\t", net_format_addr(addr, iface->addr));
-			/* A router's further addresses get names of their own: one name, one address. */
+			/* A router's further addresses have names of their own. */
 			if (!first)
 				fprintf(f, "%s\n", iface->name);
 			else if (node->hostname && strcmp(node->hostname, node->name))
@@ -86,8 +86,8 @@ static int print_folders(struct emu *e, FILE *f, struct err *err)
 	if (e->share_dir && !share)
 		return err_sys(err, errno, "cannot share the folder %s with hosts", e->share_dir);
 	if (share && !is_shareable(share)) {
-		log_warn("%s is not shared with hosts: it is the machine's own; start in a folder of "
-			 "yours", share);
+		log_warn("%s is not shared with hosts: it is the machine's own; start in a folder "
+			 "of yours", share);
 		share[0] = '\0';
 	}
 	fprintf(f, "%s%c", share ? share : "", 0);
@@ -97,8 +97,8 @@ static int print_folders(struct emu *e, FILE *f, struct err *err)
 		if (!source)
 			return err_sys(err, errno, "cannot show %s in hosts", e->binds[i].source);
 		if (e->binds[i].path[0] != '/')
-			return err_usage(err, "cannot show %s in hosts at '%s': the path must begin "
-					      "with /", source, e->binds[i].path);
+			return err_usage(err, "cannot show %s in hosts at '%s': the path must "
+					      "begin with /", source, e->binds[i].path);
 		fprintf(f, "%s%c%s%c", source, 0, e->binds[i].path, 0);
 	}
 	return 0;
@@ -208,7 +208,7 @@ static _Noreturn void run_child(const struct child_args *a)
 		child_fail(a, "cannot tie a host to detnet");
 	if (setns(a->ns_fd, CLONE_NEWNET) < 0)
 		child_fail(a, "cannot enter the host's network namespace");
-	/* The inputs are all above these places: see high_fd(). Standard error stays, for a sanitizer. */
+	/* The inputs are all above these places: see high_fd(). Standard error stays as it is. */
 	if (dup2(a->null, 0) < 0 || dup2(a->null, 1) < 0 || dup2(a->socket, INIT_SOCKET_FD) < 0 ||
 	    dup3(a->exe, exe, O_CLOEXEC) < 0 || close_range(exe + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		child_fail(a, "cannot hand over a host's descriptors");
@@ -260,8 +260,8 @@ static int fork_init(struct host *h, int socket, struct err *err)
 	if (pid < 0 && saved == EPERM)
 		return err_missing(err, "%s: starting a host takes root (CAP_SYS_ADMIN)", name);
 	if (pid < 0 && (saved == ENOSYS || saved == EINVAL))
-		return err_missing(err, "%s: the kernel cannot make a host's namespaces (clone3 into "
-					"a cgroup): Linux 5.12 or newer with PID, UTS and IPC "
+		return err_missing(err, "%s: the kernel cannot make a host's namespaces (clone3 "
+					"into a cgroup): Linux 5.12 or newer with PID, UTS and IPC "
 					"namespaces is needed", name);
 	if (pid < 0)
 		return err_sys(err, saved, "%s: cannot start the host", name);
@@ -299,8 +299,9 @@ static struct prog *find_prog(const struct host *h, uint32_t number)
 }
 
 /*
- * A shell with job control makes a group of its own the terminal's foreground, and cannot give back to
- * ours: in its pid namespace we have no number. We take it, or our next read there would stop us.
+ * A shell with job control makes a group of its own the terminal's foreground, and cannot give
+ * back to ours: in its pid namespace we have no number. We take it, or our next read there would
+ * stop us.
  */
 static void take_terminal(void)
 {
@@ -373,7 +374,7 @@ static void on_init(void *arg, uint32_t events)
 	struct prog *p;
 	ssize_t n;
 
-	/* One message a call: an end function may take this host down. The rest is still readable. */
+	/* One message a call: an end function may take this host down. The rest keeps. */
 	n = recv(h->init_fd, &e, sizeof(e), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -430,7 +431,8 @@ int host_start_init(struct host *h, struct err *err)
 	pair[1] = high_fd(pair[1]);
 	r = pair[1] < 0 ? err_sys(err, errno, "%s: cannot start the host", node->name)
 			: fork_init(h, pair[1], err);
-	cleanup_closep(&pair[1]); /* the init's end is the init's alone, or its death would go unseen */
+	/* The init's end is the init's alone, or its death would go unseen. */
+	cleanup_closep(&pair[1]);
 	if (r == 0)
 		r = settle_init(h, err);
 	if (r < 0) {

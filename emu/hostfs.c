@@ -4,17 +4,18 @@
  * Theory of operation, in the order things are done:
  *
  *   1. all mounts private: nothing goes back to the machine;
- *   2. what must stay reachable (devices, shared folder, binds) is cloned by open_tree() into detached
- *      mounts, before what holds it is covered or changed;
+ *   2. what must stay reachable (devices, shared folder, binds) is cloned by open_tree() into
+ *      detached mounts, before what holds it is covered or changed;
  *   3. everything read-only and without devices, recursively, in one mount_setattr();
- *   4. a tmpfs on /run holds the upper layers of overlays on /etc, /var, /root, /home and /srv (lower: the
- *      machine's); a second, fresh tmpfs on /run then hides it;
+ *   4. a tmpfs on /run holds the upper layers of overlays on /etc, /var, /root, /home and /srv
+ *      (lower: the machine's); a second, fresh tmpfs on /run then hides it;
  *   5. fresh /tmp and /dev (a few devices, own devpts), /proc of the host's pid namespace with
- *      everything that is the machine's read-only (all but the processes and sys/net), /sys read-only;
+ *      everything that is the machine's read-only (all but the processes and sys/net), and
+ *      /sys read-only;
  *   6. the detached mounts get their places.
  *
- * New mounts are writable because they come after step 3. A program cannot undo any of it: it has neither
- * the capability nor the system calls (emu/sandbox.c).
+ * New mounts are writable because they come after step 3. A program cannot undo any of it: it has
+ * neither the capability nor the system calls (emu/sandbox.c).
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <dirent.h>
@@ -79,7 +80,9 @@ static int clone_tree(const char *path)
 
 static int place_tree(int fd, const char *path)
 {
-	return syscall(SYS_move_mount, fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	return 0;
 }
 
 /* mkdir -p of the folders above path, and of path itself if it is one. */
@@ -152,7 +155,8 @@ static int clone_all(const struct hostfs *f, struct clones *c, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		c->device[i] = clone_tree(devices[i]);
 		if (c->device[i] < 0 && c->device[i] != -ENOENT)
-			return err_sys(err, -c->device[i], "cannot take %s into a host", devices[i]);
+			return err_sys(err, -c->device[i], "cannot take %s into a host",
+				       devices[i]);
 	}
 	if (f->share) {
 		c->share = clone_tree(f->share);
@@ -234,7 +238,7 @@ static int mount_overlays(const struct hostfs *f, struct err *err)
 		if (mkdir(path, 0755) < 0)
 			return err_sys(err, errno, "cannot make a host's layers");
 	}
-	/* Into the upper layer: so a resolv.conf that is a link into /run is replaced, not followed. */
+	/* Into the upper layer: a resolv.conf that is a link is replaced, not followed. */
 	snprintf(name, sizeof(name), "%s\n", f->hostname);
 	r = write_file(LAYERS "/etc/hosts", f->hosts);
 	if (r == 0)
@@ -300,7 +304,7 @@ static int bind_read_only(const char *path)
 	return set_attr(AT_FDCWD, path, MOUNT_ATTR_RDONLY, 0);
 }
 
-/* Is this entry of /proc the machine's and writable? Processes are the host's, links lead to them. */
+/* Is this entry of /proc the machine's and writable? Processes and links are the host's. */
 static bool proc_is_machines(int dir, const struct dirent *d)
 {
 	struct stat st;
@@ -371,8 +375,8 @@ static int place_all(const struct hostfs *f, const struct clones *c, struct err 
 		if (r == 0)
 			r = place_tree(c->bind[i], f->binds[i].path);
 		if (r < 0)
-			return err_sys(err, -r, "cannot show %s in a host at %s", f->binds[i].source,
-				       f->binds[i].path);
+			return err_sys(err, -r, "cannot show %s in a host at %s",
+				       f->binds[i].source, f->binds[i].path);
 	}
 	return 0;
 }

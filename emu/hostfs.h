@@ -16,8 +16,9 @@ struct hostfs {
 };
 
 /*
- * In a host's init, as pid 1 of its pid namespace and in its mount and network namespaces: turns the
- * machine's tree into the host's. On failure the caller ends, and the mount namespace with it.
+ * In a host's init, as pid 1 of its pid namespace and in its mount and network namespaces: turns
+ * the machine's tree into the host's. On failure the caller ends, and the mount namespace with
+ * it.
  */
 int hostfs_build(const struct hostfs *f, struct err *err);
 

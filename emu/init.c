@@ -1,13 +1,13 @@
 /*
  * A host's init: pid 1 of the host. What it is told and what it answers is in emu/init_proto.h.
  *
- * It waits on two descriptors: the socket to emu, and a signalfd. A request forks a program; SIGCHLD
- * reaps programs and the orphans they left. It never waits for a program and never blocks on
- * the socket: ends that do not fit are kept until there is room, for emu may be busy with a
+ * It waits on two descriptors: the socket to emu, and a signalfd. A request forks a program;
+ * SIGCHLD reaps programs and the orphans they left. It never waits for a program and never blocks
+ * on the socket: ends that do not fit are kept until there is room, for emu may be busy with a
  * start in this same host.
  *
- * It keeps capabilities that its programs lack (setting a filter takes CAP_SYS_ADMIN), so it is made
- * undumpable: no program can trace it or look into /proc/1.
+ * It keeps capabilities that its programs lack (setting a filter takes CAP_SYS_ADMIN), so it is
+ * made undumpable: no program can trace it or look into /proc/1.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -123,8 +123,8 @@ static char **string_list(const char **p, uint32_t n)
 }
 
 /*
- * The audit login id of whoever started detnet is inherited, and pam_loginuid in a host could not set its
- * own over it: every login there would be refused. Kernels without audit have none.
+ * The audit login id of whoever started detnet is inherited, and pam_loginuid in a host could not
+ * set its own over it: every login there would be refused. Kernels without audit have none.
  */
 static void forget_login(void)
 {
@@ -175,7 +175,7 @@ static int set_up(struct init *in, struct err *err)
 	struct stat st;
 	ssize_t n;
 
-	/* The fork's setting does not survive a change of credentials at exec; and if emu died before this
+	/* Again, for it would not survive a change of credentials at exec. If emu died before this
 	 * line, the socket's end says so below. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(err, errno, "cannot protect a host's init");
@@ -195,7 +195,7 @@ static void report(int fd, pid_t pid, int error, enum init_stage stage)
 {
 	struct init_report r = { .pid = pid, .error = error, .stage = stage };
 
-	/* Less than PIPE_BUF: whole or not at all. Nobody listens any more: nothing to do about it. */
+	/* Less than PIPE_BUF: whole or not at all. If nobody listens, nobody misses it. */
 	if (write(fd, &r, sizeof(r)) < 0)
 		return;
 }
@@ -232,7 +232,7 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The forked child, up to the program. The report pipe closes by exec, which says that all went well. */
+/* The forked child, up to the program. By exec the report pipe closes: all went well. */
 static _Noreturn void run_child(const struct init *in, const struct request *r)
 {
 	enum init_stage stage = INIT_CHDIR;
@@ -387,9 +387,9 @@ static void loop(struct init *in)
 }
 
 /*
- * All signals are blocked, and so queue to the signalfd or nowhere: a terminal's SIGINT, SIGQUIT and
- * SIGTSTP reach this process too, for terminal programs must find themselves in the terminal's
- * foreground group and so it has to stay there.
+ * All signals are blocked, and so queue to the signalfd or nowhere: a terminal's SIGINT, SIGQUIT
+ * and SIGTSTP reach this process too, for terminal programs must find themselves in the
+ * terminal's foreground group and so it has to stay there.
  */
 static int block_signals(struct init *in)
 {

@@ -3,13 +3,15 @@
  *
  * One SOCK_SEQPACKET socket, both ends of the same program, so plain structs:
  *
- * - first an init_hello with the configuration's memfd: init answers one init_event, READY or FAILED;
- * - then an init_start for each program, with INIT_FDS descriptors. How the start went is told on its
+ * - first an init_hello with the configuration's memfd: init answers one init_event, READY or
+ * FAILED;
+ * - then an init_start for each program, with INIT_FDS descriptors. How the start went is told on
+ * its
  *   own pipe (init_report), so that emu can wait for it without meeting other programs' ends;
  * - an init_event ENDED for each program when its process was reaped.
  *
- * Blobs are memfds of NUL-terminated strings, for a packet of a socket has a size limit and a network
- * of 4,096 names or a long command line passes it.
+ * Blobs are memfds of NUL-terminated strings, for a packet of a socket has a size limit and a
+ * network of 4,096 names or a long command line passes it.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_INIT_PROTO_H
@@ -26,7 +28,7 @@ struct init_conf {
 	uint32_t size;	   /* of the whole memfd */
 	uint32_t n_filter; /* struct sock_filter, right after this head */
 	uint32_t n_binds;
-	/* then strings: hosts, resolv.conf, shared folder ("": none), n_binds times source and path */
+	/* then strings: hosts, resolv.conf, share ("": none), n_binds times source and path */
 };
 
 struct init_hello {

@@ -1,9 +1,9 @@
 /*
  * Programs in hosts: their cgroup, their start, their signals and their end.
  *
- * prog_start() sends the request to the host's init and then reads the report pipe that went with it. The pipe's
- * write end lives in the forked child and closes on exec: an end of file after the pid says that the program
- * runs, a second report says why it does not.
+ * prog_start() sends the request to the host's init and then reads the report pipe that went with
+ * it. The pipe's write end lives in the forked child and closes on exec: an end of file after the
+ * pid says that the program runs, a second report says why it does not.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "emu/emu_internal.h"
 #include "emu/init_proto.h"
 
-/* Killed processes leave their cgroup as soon as they can; one stuck in the kernel is left to the sweep. */
+/* For killed processes to leave their cgroup; one stuck in the kernel is left to the sweep. */
 #define EMPTY_TIMEOUT_MS 5000
 
 static const char *const clean_env[] = {
@@ -138,7 +138,8 @@ static int fill(struct prog *p, const struct prog_spec *spec, struct err *err)
 				       &p->cgroup_id, err);
 	if (r < 0)
 		return r;
-	p->cgroup_path = strdup(cgroup_path(e->cgroup, host_name(p), p->number, path, sizeof(path)));
+	cgroup_path(e->cgroup, host_name(p), p->number, path, sizeof(path));
+	p->cgroup_path = strdup(path);
 	if (!p->cgroup_path)
 		return err_sys(err, ENOMEM, "%s: cannot run %s", host_name(p), spec->argv[0]);
 	return 0;
@@ -220,9 +221,10 @@ static int failed(const struct prog *p, const struct init_report *r, struct err 
 
 	switch ((enum init_stage)r->stage) {
 	case INIT_CHDIR:
-		return err_sys(err, r->error, "%s: cannot run %s in %s", host_name(p), p->argv[0], cwd);
+		return err_sys(err, r->error, "%s: cannot run %s in %s", host_name(p), p->argv[0],
+			       cwd);
 	case INIT_SANDBOX:
-		return err_sys(err, r->error, "%s: cannot run %s: its system-call filter was refused",
+		return err_sys(err, r->error, "%s: cannot run %s: its sandbox was refused",
 			       host_name(p), p->argv[0]);
 	case INIT_STARTING:
 		if (r->error == EAGAIN && l->pids)

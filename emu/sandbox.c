@@ -1,21 +1,23 @@
 /*
  * The sandbox of a host's programs: a capability set and a seccomp filter.
  *
- * Theory of operation. A program in a host is root, for labs need root: servers bind low ports, tcpdump
- * opens packet sockets, `ip` changes addresses. Its namespaces already bound what it sees. What is
- * left are the calls that act on the machine as a whole, and they are closed twice: the capability for
- * them is not in the bounding set, so no exec (setuid or not) ever gives it, and the call is
- * refused with EPERM by a filter. The filter is set without NO_NEW_PRIVS, which setuid programs such as
- * su and ping would feel; that takes CAP_SYS_ADMIN, so it is set first and the capabilities go after.
+ * Theory of operation. A program in a host is root, for labs need root: servers bind low ports,
+ * tcpdump opens packet sockets, `ip` changes addresses. Its namespaces already bound what it
+ * sees. What is left are the calls that act on the machine as a whole, and they are closed twice:
+ * the capability for them is not in the bounding set, so no exec (setuid or not) ever gives it,
+ * and the call is refused with EPERM by a filter. The filter is set without NO_NEW_PRIVS, which
+ * setuid programs such as su and ping would feel; that takes CAP_SYS_ADMIN, so it is set first
+ * and the capabilities go after.
  *
- * The filter is a list of refusals, not of permissions: a host runs whatever its user has installed. The
- * 32-bit x86 calls are filtered by the same rules; x32 and any other foreign call is refused whole.
- * clone3() answers ENOSYS because its flags lie in memory, where a filter cannot see CLONE_NEWUSER; the C
- * library then uses clone().
+ * The filter is a list of refusals, not of permissions: a host runs whatever its user has
+ * installed. The 32-bit x86 calls are filtered by the same rules; x32 and any other foreign call
+ * is refused whole. clone3() answers ENOSYS because its flags lie in memory, where a filter
+ * cannot see CLONE_NEWUSER; the C library then uses clone().
  *
- * What it does not hold back: root in a host has CAP_NET_ADMIN of a namespace that the same user namespace
- * owns as the fabric, so by IFLA_TARGET_NETNSID it can reach the other end of its own veth. Hosts are
- * kept apart as the machines of a laboratory are, not as tenants who attack the emulator.
+ * What it does not hold back: root in a host has CAP_NET_ADMIN in the user namespace that owns the
+ * fabric too, and by IFLA_TARGET_NETNSID it can list and even delete the fabric's interfaces
+ * (tried). Hosts are kept apart as the machines of a laboratory are, not as tenants who attack
+ * the emulator; more than that takes a user namespace for each host.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -75,7 +77,7 @@ static int refuse_all(scmp_filter_ctx ctx)
 
 static int refuse_some(scmp_filter_ctx ctx)
 {
-	/* The kernel takes an ioctl's request as 32 bits: compare no more, or high bits evade it. */
+	/* The kernel takes 32 bits of an ioctl's request: more, and high bits evade the filter. */
 	static const uint32_t requests[] = { TIOCSTI, TIOCLINUX };
 	int r;
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include "core/err.h"
 
-/* Compiles the system-call filter (libseccomp); *ret is malloc'd. Takes milliseconds: once a network. */
+/* Compiles the system-call filter (libseccomp); *ret is malloc'd. Milliseconds: once a network. */
 int sandbox_compile(struct sock_filter **ret, size_t *ret_n, struct err *err);
 
 /* In a host's init, once: what its programs may ever have. The init itself keeps its own. */

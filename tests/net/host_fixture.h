@@ -1,6 +1,6 @@
 /*
- * A small network for tests of hosts: s1 with h1 (shared folder), h2 (none) and h3 (limits), and a way to
- * run this test program itself inside a host, as a probe.
+ * A small network for tests of hosts: s1 with h1 (shared folder), h2 (none) and h3 (limits), and
+ * a way to run this test program itself inside a host, as a probe.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef TESTS_HOST_FIXTURE_H

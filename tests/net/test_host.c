@@ -1,4 +1,4 @@
-/* Hosts and their programs: what they see, how programs start and end, and that nothing outlives detnet. */
+/* Hosts and their programs: what they see, how they start and end, that none outlives detnet. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/net/host_fixture.h"
 #include <ctype.h>
@@ -49,8 +49,8 @@ static void test_names(void **state)
 {
 	char out[4096];
 
-	assert_int_equal(sh_in(H2, "hostname; cat /etc/hostname; getent hosts h1; cat /etc/hosts", out,
-			       sizeof(out)), 0);
+	assert_int_equal(sh_in(H2, "hostname; cat /etc/hostname; getent hosts h1; cat /etc/hosts",
+			       out, sizeof(out)), 0);
 	assert_memory_equal(out, "h2\nh2\n", 6);
 	assert_non_null(strstr(out, "10.0.0.1"));
 	assert_non_null(strstr(out, "\th1\n"));
@@ -62,8 +62,8 @@ static void test_own_processes(void **state)
 {
 	char out[4096];
 
-	assert_int_equal(sh_in(H1, "cat /proc/1/comm; set -- /proc/[0-9]*; echo $#; ls /sys/class/net", out,
-			       sizeof(out)), 0);
+	assert_int_equal(sh_in(H1, "cat /proc/1/comm; set -- /proc/[0-9]*; echo $#;"
+				   "ls /sys/class/net", out, sizeof(out)), 0);
 	/* init and the shell */
 	assert_string_equal(out, "detnet-init\n2\nh1-eth0\nlo\n");
 }
@@ -86,8 +86,8 @@ static void test_environment(void **state)
 	close(fds[0]);
 	assert_true(n > 0);
 	out[n] = '\0';
-	assert_string_equal(out, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
-				 "HOME=/root\nLANG=C\nUSER=root\nLOGNAME=root\nCOLOR=red\n");
+	assert_string_equal(out, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
+				 "/bin\nHOME=/root\nLANG=C\nUSER=root\nLOGNAME=root\nCOLOR=red\n");
 }
 
 static void test_private_files(void **state)
@@ -97,7 +97,8 @@ static void test_private_files(void **state)
 	assert_int_equal(sh_in(H1, "for d in /etc /var /root /home /srv /run /tmp; do"
 				   " echo mine > $d/detnet-test || exit 1; done; rm /etc/passwd",
 			       out, sizeof(out)), 0);
-	assert_int_equal(sh_in(H1, "cat /etc/detnet-test; test -e /etc/passwd", out, sizeof(out)), 1);
+	assert_int_equal(sh_in(H1, "cat /etc/detnet-test; test -e /etc/passwd", out,
+			       sizeof(out)), 1);
 	assert_string_equal(out, "mine\n");
 	assert_int_equal(sh_in(H2, "ls -d /*/detnet-test 2>/dev/null; test -e /etc/passwd", out,
 			       sizeof(out)), 0);
@@ -109,8 +110,8 @@ static void test_private_files(void **state)
 	for (char *p = out; *p; p++)
 		*p = *p == '\n' ? ' ' : *p;
 	if (strstr(out, " net "))
-		assert_string_equal(out, "fd full mqueue net null ptmx pts random shm stderr stdin stdout "
-					 "tty urandom zero ");
+		assert_string_equal(out, "fd full mqueue net null ptmx pts random shm stderr stdin "
+					 "stdout tty urandom zero ");
 	assert_int_equal(sh_in(H1, "stat -c %a /tmp /run /dev/shm /dev/null", out, sizeof(out)), 0);
 	assert_string_equal(out, "1777\n755\n1777\n666\n");
 }
@@ -166,7 +167,8 @@ static void test_status(void **state)
 	assert_int_equal(sh_in(H1, "kill -TERM $$", out, sizeof(out)), 128 + SIGTERM);
 	assert_int_equal(sh_in(H1, "kill -KILL $$", out, sizeof(out)), 128 + SIGKILL);
 	/* From inside, an init takes neither. */
-	assert_int_equal(sh_in(H1, "kill -TERM 1; kill -KILL 1; kill -INT 1; exit 3", out, sizeof(out)), 3);
+	assert_int_equal(sh_in(H1, "kill -TERM 1; kill -KILL 1; kill -INT 1; exit 3", out,
+			       sizeof(out)), 3);
 	assert_int_equal(sh_in(H1, "exit 4", out, sizeof(out)), 4);
 }
 
@@ -379,7 +381,7 @@ static void test_killed(void **state)
 	assert_int_equal(sh_in(H1, "true", line, sizeof(line)), 0);
 }
 
-/* In a host: takes the terminal for a process group of its own, as a shell does, and dies with it. */
+/* In a host: takes the terminal for a group of its own, as a shell does, and dies with it. */
 static int grab(void)
 {
 	signal(SIGTTOU, SIG_IGN);
@@ -392,7 +394,8 @@ static int grab(void)
 /* In a terminal: runs a program there until ^C, then others. */
 static int in_terminal(void)
 {
-	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"echo TERM=$TERM ready; exec cat", NULL };
+	char *argv[] = { (char *)"sh", (char *)"-c",
+			 (char *)"echo TERM=$TERM ready; exec cat", NULL };
 	struct prog_spec spec = { .node = H1, .argv = argv, .fd = { 0, 1, 2 }, .terminal = true };
 	_cleanup_err_ struct err err = { 0 };
 	int w = -1;

@@ -213,8 +213,8 @@ static void no_ia32(int sig)
 }
 
 /*
- * umount2 by the 32-bit call table, where its number is another. User-Mode Linux takes this number for
- * its own table's getpeername(0): no way around the filter either, and ENOTSOCK.
+ * umount2 by the 32-bit call table, where its number is another. User-Mode Linux takes this
+ * number for its own table's getpeername(0): no way around the filter either, and ENOTSOCK.
  */
 static int try_ia32_umount(const char *arg)
 {
@@ -294,7 +294,8 @@ static int probe_fork(void)
 static int probe_hog(void)
 {
 	for (int i = 0; i < 8 * H3_MEMORY / (1 << 20); i++) {
-		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 
 		if (p == MAP_FAILED)
 			return 1;
@@ -318,7 +319,8 @@ static int probe_burn(void)
 
 	while (clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu < 0.3)
 		;
-	printf("%f\n", (clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (clock_s(CLOCK_MONOTONIC) - wall));
+	cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	printf("%f\n", cpu / (clock_s(CLOCK_MONOTONIC) - wall));
 	return 0;
 }
 
@@ -383,8 +385,8 @@ static void test_capabilities(void **state)
 {
 	char out[4096];
 
-	assert_int_equal(sh_in(H1, "grep -E 'Cap(Prm|Eff|Bnd|Inh)' /proc/self/status", out, sizeof(out)),
-			 0);
+	assert_int_equal(sh_in(H1, "grep -E 'Cap(Prm|Eff|Bnd|Inh)' /proc/self/status", out,
+			       sizeof(out)), 0);
 	assert_non_null(strstr(out, "CapInh:\t0000000000000000"));
 	assert_non_null(strstr(out, "CapPrm:\t00000000a0847dfb"));
 	assert_non_null(strstr(out, "CapEff:\t00000000a0847dfb"));
@@ -392,8 +394,9 @@ static void test_capabilities(void **state)
 	/* Setuid programs work: no NO_NEW_PRIVS. */
 	assert_int_equal(sh_in(H1, "grep NoNewPrivs /proc/self/status", out, sizeof(out)), 0);
 	assert_non_null(strstr(out, "NoNewPrivs:\t0"));
-	assert_int_equal(sh_in(H1, "echo 1 > /proc/sys/net/ipv4/ip_forward && ip link add v0 type veth "
-				   "&& ip link del v0", out, sizeof(out)), 0);
+	assert_int_equal(sh_in(H1, "echo 1 > /proc/sys/net/ipv4/ip_forward &&"
+				   "ip link add v0 type veth && ip link del v0", out,
+			       sizeof(out)), 0);
 }
 
 /* Says so when this machine has no such limit, rather than pass. */
@@ -469,7 +472,7 @@ int main(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[1], "probe")) {
 		int r = probe(argv[2], argc > 3 ? argv[3] : NULL);
 
-		/* Past a sanitizer's leak check, which needs a thread that the pids limit refuses. */
+		/* Past a sanitizer's leak check: the pids limit refuses its thread. */
 		fflush(stdout);
 		_exit(r);
 	}
