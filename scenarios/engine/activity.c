@@ -59,7 +59,8 @@ static void over(struct activity *a, char *outcome)
 	}
 	if (!strncmp(outcome, "failed", 6))
 		e->counts.failed++;
-	e->counts.done++;
+	if (strncmp(outcome, "skipped", 7))
+		e->counts.done++;
 	engine_activity_over(e);
 }
 

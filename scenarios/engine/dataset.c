@@ -112,17 +112,21 @@ static int put_owners(const struct dataset *d, FILE *f)
 
 /* ---- manifest.json ---- */
 
-static void count_results(const struct dataset *d, unsigned *ok, unsigned *failed)
-{
-	*ok = *failed = 0;
-	for (size_t i = 0; i < d->plan->n; i++) {
-		const char *o = d->results[i].outcome;
+enum verdict { VERDICT_OK, VERDICT_FAILED, VERDICT_SKIPPED, VERDICTS };
 
-		if (o && !strcmp(o, "ok"))
-			(*ok)++;
-		else
-			(*failed)++;
-	}
+/* Skipped: the run was stopped before it began. */
+static enum verdict verdict_of(const struct result *r)
+{
+	if (!r->outcome || !strncmp(r->outcome, "skipped", 7))
+		return VERDICT_SKIPPED;
+	return strcmp(r->outcome, "ok") ? VERDICT_FAILED : VERDICT_OK;
+}
+
+static void count_results(const struct dataset *d, unsigned ret[VERDICTS])
+{
+	memset(ret, 0, VERDICTS * sizeof(*ret));
+	for (size_t i = 0; i < d->plan->n; i++)
+		ret[verdict_of(&d->results[i])]++;
 }
 
 static size_t count_nodes(const struct net *net, enum node_kind kind)
@@ -136,9 +140,9 @@ static size_t count_nodes(const struct net *net, enum node_kind kind)
 
 static void put_counts(const struct dataset *d, struct json *j)
 {
-	unsigned ok, failed;
+	unsigned verdicts[VERDICTS];
 
-	count_results(d, &ok, &failed);
+	count_results(d, verdicts);
 	json_key(j, "counts");
 	json_object(j);
 	json_kv_uint(j, "hosts", count_nodes(d->net, NODE_HOST));
@@ -153,8 +157,9 @@ static void put_counts(const struct dataset *d, struct json *j)
 	json_kv_uint(j, "flows", d->capture.flows);
 	json_kv_uint(j, "flows_unlabelled", d->capture.flows_unlabelled);
 	json_kv_uint(j, "activities", d->plan->n);
-	json_kv_uint(j, "activities_ok", ok);
-	json_kv_uint(j, "activities_failed", failed);
+	json_kv_uint(j, "activities_ok", verdicts[VERDICT_OK]);
+	json_kv_uint(j, "activities_failed", verdicts[VERDICT_FAILED]);
+	json_kv_uint(j, "activities_skipped", verdicts[VERDICT_SKIPPED]);
 	json_object_end(j);
 }
 
@@ -295,29 +300,30 @@ int dataset_summary(const struct dataset *d, struct flow_table *flows, struct ru
 	struct run_summary s = { .capture = d->capture, .rung = d->rung,
 				 .links_engine = d->links_engine, .wall = d->wall,
 				 .planned = (unsigned)d->plan->n };
+	unsigned verdicts[VERDICTS];
 	int r = flow_table_each(flows, sum_flow, &s);
 
 	for (size_t i = 0; i < d->plan->n && r == 0; i++) {
 		const struct activity_label *l = &d->plan->activities[i].label;
 		struct run_row *row = find_row(&s, l->scenario, l->class);
-		const char *o = d->results[i].outcome;
+		enum verdict v = verdict_of(&d->results[i]);
 
 		if (!row) {
 			r = -ENOMEM;
 			break;
 		}
-		row->activities++;
-		if (o && !strcmp(o, "ok"))
-			row->ok++;
-		else
-			row->failed++;
+		row->activities += v != VERDICT_SKIPPED;
+		row->ok += v == VERDICT_OK;
+		row->failed += v == VERDICT_FAILED;
 	}
 	s.out = strdup(d->out);
 	if (r || !s.out) {
 		run_summary_free(&s);
 		return r ? r : -ENOMEM;
 	}
-	count_results(d, &s.ok, &s.failed);
+	count_results(d, verdicts);
+	s.ok = verdicts[VERDICT_OK];
+	s.failed = verdicts[VERDICT_FAILED];
 	if (s.n_rows)
 		qsort(s.rows, s.n_rows, sizeof(*s.rows), compare_rows);
 	*ret = s;

@@ -37,6 +37,7 @@ struct server {
 	int watch;		   /* inotify's, of its output */
 	uint64_t cookie;	   /* of its host's network namespace */
 	bool *open;		   /* one for each port */
+	bool timed_out;		   /* a setup script */
 	bool died;		   /* ended before it was told to */
 	int wstatus;
 };

@@ -179,7 +179,7 @@ static size_t feed_lines(struct outcome *o, enum expect_where where, const char 
 
 int outcome_read(struct outcome *o, enum expect_where where, int fd, off_t *offset, bool final)
 {
-	_cleanup_free_ char *buf = malloc(LINE_MAX_BYTES);
+	_cleanup_free_ char *buf = malloc(LINE_MAX_BYTES + 1);
 
 	if (!buf)
 		return -ENOMEM;
@@ -193,6 +193,7 @@ int outcome_read(struct outcome *o, enum expect_where where, int fd, off_t *offs
 			return -errno;
 		if (n == 0)
 			return 0;
+		buf[n] = '\0'; /* REG_STARTEND is not all that looks at a string's end */
 		used = feed_lines(o, where, buf, (size_t)n, n == LINE_MAX_BYTES ?
 				  !memchr(buf, '\n', (size_t)n) : false);
 		if (used == 0 && !final)

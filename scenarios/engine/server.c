@@ -81,7 +81,7 @@ static void setup_next(struct server *s)
 static void setup_end(void *arg, struct prog *p, int wstatus)
 {
 	struct server *s = arg;
-	char status[32];
+	char status[32], what[64];
 
 	loop_del_timer(s->e->o.loop, steal_ptr(s->timer));
 	engine_bury(s->e, steal_ptr(s->prog));
@@ -89,10 +89,9 @@ static void setup_end(void *arg, struct prog *p, int wstatus)
 	if (s->e->finishing)
 		return;
 	if (!WIFEXITED(wstatus) || WEXITSTATUS(wstatus)) {
-		fail_with_log(s, WIFSIGNALED(wstatus) ? "was ended by a signal or took too long" :
-							"failed");
-		log_debug("setup of %s: %s", s->use->scenario->name,
-			  outcome_status(wstatus, status, sizeof(status)));
+		outcome_status(wstatus, status, sizeof(status));
+		snprintf(what, sizeof(what), "failed (%s)", status);
+		fail_with_log(s, s->timed_out ? "took more than 60 s" : what);
 		return;
 	}
 	s->next_client++;
@@ -104,6 +103,7 @@ static void setup_timeout(void *arg)
 	struct server *s = arg;
 
 	s->timer = NULL;
+	s->timed_out = true;
 	prog_signal(s->prog, SIGKILL);
 }
 

@@ -1,0 +1,2 @@
+echo this is why >&2
+exit 5

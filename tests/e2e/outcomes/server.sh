@@ -1,0 +1,1 @@
+exec python3 -u "$scenario_dir/server.py"
