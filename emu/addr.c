@@ -1,4 +1,5 @@
-/* Names, indexes, MACs and addresses of interfaces, and hostnames: given ones kept, others assigned. */
+/* Names, indexes, MACs and addresses of interfaces, and hostnames: given ones kept, others
+ * assigned. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/addr.h"
 
@@ -67,7 +68,8 @@ int addr_parse_mac(const char *s, uint8_t ret_mac[6], const char **ret_why)
 		all |= mac[i];
 	}
 	if (mac[0] & 1) {
-		*ret_why = "a group's MAC (the first byte is odd); a station's has an even first byte";
+		*ret_why =
+		    "a group's MAC (the first byte is odd); a station's has an even first byte";
 		return -EINVAL;
 	}
 	if (!all) {
@@ -119,7 +121,8 @@ static int name_ifaces(struct net *net, struct err *err)
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t n = 0; n < net->n_nodes; n++)
 			for (size_t k = 0; k < net->nodes[n].n_ifaces; k++)
-				if (take_iface_name(net, &taken, net->nodes[n].ifaces[k], !pass) < 0)
+				if (take_iface_name(net, &taken, net->nodes[n].ifaces[k], !pass) <
+				    0)
 					return no_memory(err);
 	for (size_t i = 0; i < net->n_ifaces; i++)
 		net->ifaces[i].ifindex = NET_IFINDEX_BASE + (int)i;
@@ -166,10 +169,10 @@ static int assign_macs(struct net *net, struct err *err)
 		uint32_t other = idmap_get(&taken, key);
 
 		if (other != IDMAP_NONE)
-			result = err_at(err, net->file, f->mac_line, "duplicate MAC %s: %s has it (line %d)",
-					net_format_mac(mac, f->mac),
-					net->nodes[net->ifaces[other].node].name,
-					net->ifaces[other].mac_line);
+			result = err_at(
+			    err, net->file, f->mac_line, "duplicate MAC %s: %s has it (line %d)",
+			    net_format_mac(mac, f->mac), net->nodes[net->ifaces[other].node].name,
+			    net->ifaces[other].mac_line);
 		else if (idmap_put(&taken, key, (uint32_t)i) < 0)
 			return no_memory(err);
 	}
@@ -250,8 +253,8 @@ static int assign_addr(struct net *net, const struct segment *seg, const struct 
 	if (net->random_addrs)
 		i->addr = draw_addr(net, c, i);
 	else
-		i->addr = count_addr(net, c, seg->sw != NET_NONE &&
-						     net->nodes[i->node].kind == NODE_ROUTER);
+		i->addr = count_addr(
+		    net, c, seg->sw != NET_NONE && net->nodes[i->node].kind == NODE_ROUTER);
 	return idmap_put(&net->by_addr, i->addr, iface);
 }
 
@@ -330,8 +333,9 @@ static int assign_hostnames(struct net *net, struct err *err)
 
 		if (other != IDMAP_NONE && other != i)
 			result = err_at(err, net->file, n->line,
-					"duplicate hostname '%s' of %s: %s (line %d) has it", n->hostname,
-					n->name, net->nodes[other].name, net->nodes[other].line);
+					"duplicate hostname '%s' of %s: %s (line %d) has it",
+					n->hostname, n->name, net->nodes[other].name,
+					net->nodes[other].line);
 		else if (idmap_put(&taken, idmap_text_key(n->hostname), (uint32_t)i) < 0)
 			return no_memory(err);
 	}

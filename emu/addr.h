@@ -2,13 +2,15 @@
  * Gives interfaces their names, indexes, MACs and addresses, and nodes their hostnames.
  *
  * Addresses. Each segment (emu/segment.h) is one subnet. Is there only one segment, it takes the
- * network's whole subnet. Otherwise each segment with a switch gets a /24, or a larger block when it
- * has more nodes, and each link without a switch a /30; is there no room for that, smaller blocks, down
- * to those that just fit. Blocks are placed from the start of the subnet, large ones first.
+ * network's whole subnet. Otherwise each segment with a switch gets a /24, or a larger block when
+ * it has more nodes, and each link without a switch a /30; is there no room for that, smaller
+ * blocks, down to those that just fit. Blocks are placed from the start of the subnet, large ones
+ * first.
  *
- * In a segment with a switch hosts count up from the first address in the order of nodes, and routers
- * down from the last, so that one host more does not move the gateway. On a link without a switch
- * the first end gets the first address. With random addresses, each is drawn from "addr/NODE/N" instead.
+ * In a segment with a switch hosts count up from the first address in the order of nodes, and
+ * routers down from the last, so that one host more does not move the gateway. On a link without a
+ * switch the first end gets the first address. With random addresses, each is drawn from
+ * "addr/NODE/N" instead.
  *
  * A given address without a length lies in the block that its segment gets; with one it decides
  * the block. What is given is kept, and what is assigned never meets it.

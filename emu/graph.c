@@ -1,4 +1,5 @@
-/* Draws a network as text: a tree from its busiest router, each line a node with its link upwards. */
+/* Draws a network as text: a tree from its busiest router, each line a node with its link upwards.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/graph_internal.h"
 
@@ -85,8 +86,8 @@ int graph_tree_new(const struct net *net, struct graph_tree *ret)
 	t.child = calloc(net->n_nodes + 1, sizeof(*t.child));
 	t.n_child = calloc(net->n_nodes + 1, sizeof(*t.n_child));
 	t.is_tree = calloc(net->n_links + 1, sizeof(*t.is_tree));
-	if (!roots || !seen || !t.order || !t.up || !t.place || !t.depth || !t.child || !t.n_child ||
-	    !t.is_tree)
+	if (!roots || !seen || !t.order || !t.up || !t.place || !t.depth || !t.child ||
+	    !t.n_child || !t.is_tree)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < net->n_nodes; i++)
 		roots[i] = i;
@@ -153,7 +154,8 @@ const char *graph_counts(const struct net *net, char *buf, size_t size)
 			n += (size_t)snprintf(buf + n, size - n, "%zu %s, ", counts[k],
 					      counts[k] == 1 ? node_kinds[k].name : plural[k]);
 	if (n < size)
-		snprintf(buf + n, size - n, "%zu link%s", net->n_links, net->n_links == 1 ? "" : "s");
+		snprintf(buf + n, size - n, "%zu link%s", net->n_links,
+			 net->n_links == 1 ? "" : "s");
 	return buf;
 }
 
@@ -197,7 +199,8 @@ static void print_node(const struct net *net, const struct graph_tree *t, uint32
 		char before[NODE_NAME_MAX + 8];
 
 		print_addr(net, up, "  ", f);
-		snprintf(before, sizeof(before), "  at %s ", net->nodes[net->ifaces[peer].node].name);
+		snprintf(before, sizeof(before), "  at %s ",
+			 net->nodes[net->ifaces[peer].node].name);
 		print_addr(net, peer, before, f);
 		print_shapes(net, up, f);
 	}

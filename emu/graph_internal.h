@@ -6,17 +6,17 @@
 #include "emu/graph.h"
 
 /*
- * A spanning forest of the network. The children of a node lie side by side in order, as a breadth-first
- * search finds them; up is NET_NONE for a root.
+ * A spanning forest of the network. The children of a node lie side by side in order, as a
+ * breadth-first search finds them; up is NET_NONE for a root.
  */
 struct graph_tree {
-	uint32_t *order;	/* all nodes, roots first in their part */
-	uint32_t *up;		/* of a node: its interface towards its parent */
-	size_t *place;		/* of a node: where it is in order */
+	uint32_t *order; /* all nodes, roots first in their part */
+	uint32_t *up;    /* of a node: its interface towards its parent */
+	size_t *place;   /* of a node: where it is in order */
 	uint32_t *depth;
 	size_t *child, *n_child; /* of a node: its first child in order, and how many */
-	bool *is_tree;		/* of a link */
-	size_t n_extra;		/* links that are not in the tree */
+	bool *is_tree;           /* of a link */
+	size_t n_extra;          /* links that are not in the tree */
 };
 
 int graph_tree_new(const struct net *net, struct graph_tree *ret);

@@ -1,10 +1,10 @@
 /*
  * Draws a network as SVG: layers from the busiest router down, hosts of a switch in rows on a bus.
  *
- * Theory of operation. Over the spanning forest (graph_internal.h), each node gets a width from its children
- * up, then a place from its parents down. Hosts on a switch are leaves and form a block of rows; everything
- * else is a branch, whose link has a label of addresses and of what the link does. A link that is
- * not in the forest is a dashed curve.
+ * Theory of operation. Over the spanning forest (graph_internal.h), each node gets a width from its
+ * children up, then a place from its parents down. Hosts on a switch are leaves and form a block of
+ * rows; everything else is a branch, whose link has a label of addresses and of what the link does.
+ * A link that is not in the forest is a dashed curve.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/graph_internal.h"
@@ -16,21 +16,21 @@
 
 #include "emu/addr.h"
 
-#define MARGIN	  36.0
-#define HEAD	  84.0  /* title */
-#define BOX_H	  48.0
-#define LAYER	  176.0 /* from the top of a layer to the next */
-#define BUS	  30.0  /* below a box */
-#define LEAF_H	  44.0  /* without its link's lines */
-#define LEAF_GAP  14.0
-#define ROW_GAP	  30.0
-#define GUTTER	  26.0  /* the trunk between the columns of several rows */
-#define BRANCH_GAP 34.0
-#define LINE	  14.0
-#define ROW_MAX	  6	/* leaves in a single row */
+#define MARGIN         36.0
+#define HEAD           84.0 /* title */
+#define BOX_H          48.0
+#define LAYER          176.0 /* from the top of a layer to the next */
+#define BUS            30.0  /* below a box */
+#define LEAF_H         44.0  /* without its link's lines */
+#define LEAF_GAP       14.0
+#define ROW_GAP        30.0
+#define GUTTER         26.0 /* the trunk between the columns of several rows */
+#define BRANCH_GAP     34.0
+#define LINE           14.0
+#define ROW_MAX        6 /* leaves in a single row */
 #define NAME_MAX_SHOWN 18
-#define LABEL_LINES 4
-#define BOLD	  12.0 /* 11 in bold letters is as wide as this */
+#define LABEL_LINES    4
+#define BOLD           12.0 /* 11 in bold letters is as wide as this */
 
 /* A label's lines, and how wide the widest is. */
 struct label {
@@ -41,7 +41,7 @@ struct label {
 
 struct place {
 	double x, y, w; /* centre, top, and width of the box */
-	double span;	/* width of the whole subtree */
+	double span;    /* width of the whole subtree */
 	size_t leaves, columns, rows;
 	double leaf_w, leaf_h;
 };
@@ -55,17 +55,17 @@ struct picture {
 };
 
 static const char style[] =
-	"text{font-family:Inter,'Segoe UI',Helvetica,Arial,'DejaVu Sans',sans-serif;fill:#1f2937}"
-	".t{font-size:22px;font-weight:700}.c{font-size:13px;fill:#6b7280}"
-	".n{font-size:14px;font-weight:600;text-anchor:middle}"
-	".a{font-size:11px;text-anchor:middle;fill:#4b5563}"
-	".q{font-size:11px;text-anchor:middle;fill:#b45309;font-weight:600}"
-	".w{fill:#fff}.v{fill:#dbeafe}"
-	".l{fill:none;stroke:#94a3b8;stroke-width:1.6;stroke-linejoin:round}"
-	".x{fill:none;stroke:#94a3b8;stroke-width:1.6;stroke-dasharray:6 4}"
-	".h{fill:#fff;stroke:#cbd5e1;stroke-width:1.2}"
-	".s{fill:#475569}.r{fill:#2563eb}"
-	".k{fill:#fff;stroke:#e2e8f0}";
+    "text{font-family:Inter,'Segoe UI',Helvetica,Arial,'DejaVu Sans',sans-serif;fill:#1f2937}"
+    ".t{font-size:22px;font-weight:700}.c{font-size:13px;fill:#6b7280}"
+    ".n{font-size:14px;font-weight:600;text-anchor:middle}"
+    ".a{font-size:11px;text-anchor:middle;fill:#4b5563}"
+    ".q{font-size:11px;text-anchor:middle;fill:#b45309;font-weight:600}"
+    ".w{fill:#fff}.v{fill:#dbeafe}"
+    ".l{fill:none;stroke:#94a3b8;stroke-width:1.6;stroke-linejoin:round}"
+    ".x{fill:none;stroke:#94a3b8;stroke-width:1.6;stroke-dasharray:6 4}"
+    ".h{fill:#fff;stroke:#cbd5e1;stroke-width:1.2}"
+    ".s{fill:#475569}.r{fill:#2563eb}"
+    ".k{fill:#fff;stroke:#e2e8f0}";
 
 static double text_width(const char *s, double size)
 {
@@ -204,7 +204,8 @@ static double block_width(const struct place *at)
 {
 	if (!at->leaves)
 		return 0;
-	return (double)at->columns * (at->leaf_w + LEAF_GAP) - LEAF_GAP + (at->rows > 1 ? GUTTER : 0);
+	return (double)at->columns * (at->leaf_w + LEAF_GAP) - LEAF_GAP +
+	       (at->rows > 1 ? GUTTER : 0);
 }
 
 /* From the children up: boxes, blocks and spans. */
@@ -247,13 +248,14 @@ static void measure(struct picture *p)
 static void put_leaf(const struct place *parent, double left, size_t i, struct place *leaf)
 {
 	size_t row = i / parent->columns, column = i % parent->columns;
-	size_t in_row = row + 1 < parent->rows ? parent->columns
-					       : parent->leaves - row * parent->columns;
+	size_t in_row =
+	    row + 1 < parent->rows ? parent->columns : parent->leaves - row * parent->columns;
 	double x = left + (double)column * (parent->leaf_w + LEAF_GAP) + parent->leaf_w / 2;
 
 	/* The trunk ends at the last row, which is centred below it when it is not full. */
 	if (in_row < parent->columns)
-		x += (double)(parent->columns - in_row) * (parent->leaf_w + LEAF_GAP) / 2 + GUTTER / 2;
+		x += (double)(parent->columns - in_row) * (parent->leaf_w + LEAF_GAP) / 2 +
+		     GUTTER / 2;
 	else if (parent->rows > 1 && column >= parent->columns / 2)
 		x += GUTTER;
 	leaf->x = x;
@@ -321,7 +323,8 @@ static void layout(struct picture *p)
 			x += at->span + BRANCH_GAP;
 		}
 		put_children(p, node);
-		p->height = fmax(p->height, at->y + (is_leaf(p, node) ? at->leaf_h : BOX_H) + MARGIN);
+		p->height =
+		    fmax(p->height, at->y + (is_leaf(p, node) ? at->leaf_h : BOX_H) + MARGIN);
 	}
 	p->width = fmax(x - BRANCH_GAP + MARGIN, 480);
 }
@@ -355,14 +358,17 @@ static void draw_label(FILE *f, const struct label *l, int addrs, double x, doub
 
 	if (!l->n)
 		return;
-	fprintf(f, "<rect class=\"k\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"5\"/>\n",
-		x - l->width / 2 - 8, top, l->width + 16, h);
+	fprintf(
+	    f,
+	    "<rect class=\"k\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"5\"/>\n",
+	    x - l->width / 2 - 8, top, l->width + 16, h);
 	for (int i = 0; i < l->n; i++)
 		draw_text(f, i < addrs ? "a" : "q", x, top + (i + 1) * LINE, l->line[i]);
 }
 
 /* From a box down to the bus, along it, and down to each branch. */
-static void draw_branch_line(const struct picture *p, const struct place *from, const struct place *to)
+static void draw_branch_line(const struct picture *p, const struct place *from,
+			     const struct place *to)
 {
 	fprintf(p->f, "<path class=\"l\" d=\"M%.1f %.1fV%.1fH%.1fV%.1f\"/>\n", from->x,
 		from->y + BOX_H, from->y + BOX_H + BUS, to->x, to->y);
@@ -381,8 +387,8 @@ static void draw_leaf_line(const struct picture *p, const struct place *from, si
 			row_bus, leaf->x, leaf->y);
 		return;
 	}
-	fprintf(p->f, "<path class=\"l\" d=\"M%.1f %.1fV%.1fH%.1fV%.1f\"/>\n", from->x, from->y + BOX_H,
-		bus, leaf->x, leaf->y);
+	fprintf(p->f, "<path class=\"l\" d=\"M%.1f %.1fV%.1fH%.1fV%.1f\"/>\n", from->x,
+		from->y + BOX_H, bus, leaf->x, leaf->y);
 }
 
 static void draw_lines(const struct picture *p, uint32_t node)
@@ -401,7 +407,8 @@ static void draw_lines(const struct picture *p, uint32_t node)
 			continue;
 		}
 		if (!leaf)
-			trunk = to->x - to->w / 2 + block_width(at) / 2; /* of the first row, which is full */
+			trunk = to->x - to->w / 2 +
+				block_width(at) / 2; /* of the first row, which is full */
 		draw_leaf_line(p, at, leaf++, to, trunk);
 	}
 }
@@ -422,8 +429,8 @@ static void draw_extra(const struct picture *p, size_t link)
 	label_addr(net, ends[1], &l);
 	addrs = l.n;
 	label_shapes(net, ends[0], "→", "←", &l);
-	fprintf(p->f, "<path class=\"x\" d=\"M%.1f %.1fQ%.1f %.1f %.1f %.1f\"/>\n", ax, ay, mx, my, bx,
-		by);
+	fprintf(p->f, "<path class=\"x\" d=\"M%.1f %.1fQ%.1f %.1f %.1f %.1f\"/>\n", ax, ay, mx, my,
+		bx, by);
 	draw_label(p->f, &l, addrs, (ax + 2 * mx + bx) / 4, (ay + 2 * my + by) / 4);
 }
 
@@ -431,16 +438,20 @@ static void draw_host(const struct picture *p, uint32_t node, double h)
 {
 	const struct place *at = &p->at[node];
 
-	fprintf(p->f, "<rect class=\"h\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n",
-		at->x - at->w / 2, at->y, at->w, h);
+	fprintf(
+	    p->f,
+	    "<rect class=\"h\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n",
+	    at->x - at->w / 2, at->y, at->w, h);
 }
 
 static void draw_switch(const struct picture *p, uint32_t node, double h)
 {
 	const struct place *at = &p->at[node];
 
-	fprintf(p->f, "<rect class=\"s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n",
-		at->x - at->w / 2, at->y, at->w, h);
+	fprintf(
+	    p->f,
+	    "<rect class=\"s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n",
+	    at->x - at->w / 2, at->y, at->w, h);
 }
 
 static void draw_router(const struct picture *p, uint32_t node, double h)
@@ -448,7 +459,8 @@ static void draw_router(const struct picture *p, uint32_t node, double h)
 	const struct place *at = &p->at[node];
 
 	fprintf(p->f,
-		"<rect class=\"r\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%.1f\"/>\n",
+		"<rect class=\"r\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+		"rx=\"%.1f\"/>\n",
 		at->x - at->w / 2, at->y, at->w, h, h / 2);
 }
 
@@ -458,9 +470,9 @@ static const struct svg_shape {
 	void (*draw)(const struct picture *p, uint32_t node, double h);
 	const char *title, *subtitle; /* classes of text */
 } shapes[] = {
-	{"box", draw_host, "n", "a"},
-	{"bar", draw_switch, "n w", "a v"},
-	{"disc", draw_router, "n w", "a v"},
+    {"box", draw_host, "n", "a"},
+    {"bar", draw_switch, "n w", "a v"},
+    {"disc", draw_router, "n w", "a v"},
 };
 
 /* The tooltip: the whole name and every interface. */
@@ -521,8 +533,8 @@ static void draw_head(const struct picture *p)
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#f8fafc\"/>\n",
 		p->width, p->height, p->width, p->height, style);
 	draw_text(p->f, "t", MARGIN, MARGIN + 18, net->name ? net->name : "net");
-	snprintf(text, sizeof(text), "%s/%u  ·  %s", net_format_addr(addr, net->subnet), net->prefix,
-		 graph_counts(net, counts, sizeof(counts)));
+	snprintf(text, sizeof(text), "%s/%u  ·  %s", net_format_addr(addr, net->subnet),
+		 net->prefix, graph_counts(net, counts, sizeof(counts)));
 	draw_text(p->f, "c", MARGIN, MARGIN + 40, text);
 }
 
@@ -538,7 +550,9 @@ void graph_svg(const struct net *net, FILE *f)
 
 	p.at = calloc(net->n_nodes + 1, sizeof(*p.at));
 	if (!p.at || graph_tree_new(net, &p.tree) < 0) {
-		fputs("<svg xmlns=\"http://www.w3.org/2000/svg\"><text>out of memory</text></svg>\n", f);
+		fputs(
+		    "<svg xmlns=\"http://www.w3.org/2000/svg\"><text>out of memory</text></svg>\n",
+		    f);
 		return;
 	}
 	layout(&p);

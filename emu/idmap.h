@@ -14,7 +14,7 @@ struct idmap {
 	struct idmap_slot {
 		uint64_t key;
 		uint32_t value; /* IDMAP_NONE: the slot is free */
-	} *slots;
+	} * slots;
 	size_t size, used; /* size is 0 or a power of two */
 };
 
@@ -23,7 +23,8 @@ uint32_t idmap_get(const struct idmap *m, uint64_t key);      /* IDMAP_NONE: not
 void idmap_free(struct idmap *m);
 #define _cleanup_idmap_ _cleanup_(idmap_free)
 
-/* A key for a text, the same for upper and lower case (FNV-1a). Texts may share one: compare them. */
+/* A key for a text, the same for upper and lower case (FNV-1a). Texts may share one: compare them.
+ */
 uint64_t idmap_text_key(const char *text);
 
 #endif

@@ -18,9 +18,9 @@
 void net_init(struct net *net)
 {
 	*net = (struct net){
-		.seed = 1,
-		.subnet = DEFAULT_SUBNET,
-		.prefix = DEFAULT_PREFIX,
+	    .seed = 1,
+	    .subnet = DEFAULT_SUBNET,
+	    .prefix = DEFAULT_PREFIX,
 	};
 }
 
@@ -83,12 +83,14 @@ bool net_name_ok(const char *name)
 static int check_new_name(const struct net *net, const char *name, int line, struct err *err)
 {
 	if (strlen(name) > NODE_NAME_MAX)
-		return err_at(err, net->file, line, "name '%.20s...' is too long: at most %d characters",
-			      name, NODE_NAME_MAX);
+		return err_at(err, net->file, line,
+			      "name '%.20s...' is too long: at most %d characters", name,
+			      NODE_NAME_MAX);
 	if (!net_name_ok(name))
 		return err_at(err, net->file, line,
 			      "'%s' cannot be a name: use letters, digits and inner hyphens, "
-			      "with at least one letter", name);
+			      "with at least one letter",
+			      name);
 	if (!strcasecmp(name, "localhost"))
 		return err_at(err, net->file, line,
 			      "'%s' cannot be a name: it means every host itself", name);
@@ -138,12 +140,12 @@ int net_add_node(struct net *net, enum node_kind kind, const char *name, int lin
 	if (!copy || !hostname || idmap_put(&net->by_name, key, (uint32_t)net->n_nodes) < 0)
 		return err_sys(err, ENOMEM, "adding node %s", name);
 	net->nodes[net->n_nodes] = (struct node){
-		.name = steal_ptr(copy),
-		.hostname = steal_ptr(hostname),
-		.kind = kind,
-		.line = line,
-		.primary = NET_NONE,
-		.share = kind == NODE_HOST,
+	    .name = steal_ptr(copy),
+	    .hostname = steal_ptr(hostname),
+	    .kind = kind,
+	    .line = line,
+	    .primary = NET_NONE,
+	    .share = kind == NODE_HOST,
 	};
 	return (int)net->n_nodes++;
 }
@@ -154,10 +156,10 @@ static void add_iface(struct net *net, uint32_t node, uint32_t link, uint8_t end
 	uint32_t i = (uint32_t)net->n_ifaces++;
 
 	net->ifaces[i] = (struct iface){
-		.node = node,
-		.link = link,
-		.end = end,
-		.number = (uint32_t)n->n_ifaces,
+	    .node = node,
+	    .link = link,
+	    .end = end,
+	    .number = (uint32_t)n->n_ifaces,
 	};
 	net->links[link].iface[end] = i;
 	n->ifaces[n->n_ifaces++] = i;
@@ -249,14 +251,17 @@ static int check_nodes(const struct net *net, struct err *err)
 		bad++;
 		if (n->kind == NODE_HOST)
 			err_at(err, net->file, n->line,
-			       "host %s has no link: give it 'switch = NAME' or a [link %s NAME] section",
+			       "host %s has no link: give it 'switch = NAME' or a [link %s NAME] "
+			       "section",
 			       n->name, n->name);
 		else
-			err_at(err, net->file, n->line, "%s %s has no link: add a [link %s NAME] section",
+			err_at(err, net->file, n->line,
+			       "%s %s has no link: add a [link %s NAME] section",
 			       node_kinds[n->kind].name, n->name, n->name);
 	}
 	if (!hosts)
-		return err_at(err, net->file, 0, "no host: a network needs at least one [host NAME] section");
+		return err_at(err, net->file, 0,
+			      "no host: a network needs at least one [host NAME] section");
 	return bad ? -EINVAL : 0;
 }
 

@@ -1,4 +1,5 @@
-/* Static routes by breadth-first search over segments and routers, and the check of reachability. */
+/* Static routes by breadth-first search over segments and routers, and the check of reachability.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/route.h"
 
@@ -7,15 +8,16 @@
 
 #include "emu/addr.h"
 
-/* The routers' interfaces in each segment, and the state of one search (stamped, so never cleared). */
+/* The routers' interfaces in each segment, and the state of one search (stamped, so never cleared).
+ */
 struct search {
 	struct net *net;
 	const struct segments *s;
-	size_t *first;	     /* routers[first[i]] … routers[first[i + 1] - 1] are in segment i */
+	size_t *first; /* routers[first[i]] … routers[first[i + 1] - 1] are in segment i */
 	uint32_t *routers;
 	uint32_t stamp;
 	uint32_t *seg_seen, *node_seen;
-	struct route *hop;   /* of a segment: via and iface */
+	struct route *hop; /* of a segment: via and iface */
 	uint32_t *queue;
 	uint32_t *copy_from; /* of a segment: a host with one interface whose routes are made */
 	struct route *found;
@@ -222,7 +224,8 @@ static int route_host(struct search *x, uint32_t node)
 			only = n->ifaces[k];
 	}
 	if (neighbours == 1) {
-		const struct iface *gw = &x->net->ifaces[x->routers[x->first[x->s->of_iface[only]]]];
+		const struct iface *gw =
+		    &x->net->ifaces[x->routers[x->first[x->s->of_iface[only]]]];
 		struct route r = {.via = gw->addr, .iface = only};
 
 		return keep_routes(n, &r, 1);
@@ -338,9 +341,11 @@ static int check_reach(struct search *x, struct err *err)
 
 		if (!node_kinds[n->kind].has_addr || n->primary != NET_NONE)
 			continue;
-		result = err_at(err, net->file, n->line,
-				"%s %s cannot reach host %s: no switch or router joins them (hosts do not "
-				"forward); add a link", node_kinds[n->kind].name, n->name, inside);
+		result = err_at(
+		    err, net->file, n->line,
+		    "%s %s cannot reach host %s: no switch or router joins them (hosts do not "
+		    "forward); add a link",
+		    node_kinds[n->kind].name, n->name, inside);
 	}
 	return result;
 }

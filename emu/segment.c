@@ -35,10 +35,12 @@ static int join_switches(const struct net *net, uint32_t *parent, struct err *er
 		uint32_t a = root_of(parent, na), b = root_of(parent, nb);
 
 		if (a == b)
-			result = err_at(err, net->file, l->line,
-					"link %s %s closes a loop of switches: they run no spanning tree, "
-					"so a broadcast would circle for ever; remove a link of the loop or "
-					"put a router into it", net->nodes[na].name, net->nodes[nb].name);
+			result = err_at(
+			    err, net->file, l->line,
+			    "link %s %s closes a loop of switches: they run no spanning tree, "
+			    "so a broadcast would circle for ever; remove a link of the loop or "
+			    "put a router into it",
+			    net->nodes[na].name, net->nodes[nb].name);
 		else if (a < b)
 			parent[b] = a;
 		else
@@ -115,11 +117,13 @@ static int check_members(const struct net *net, const struct segments *s, struct
 
 			if (a->node != b->node)
 				continue;
-			result = err_at(err, net->file, net->links[b->link].line,
-					"%s is linked twice to %s (first on line %d): one node has one "
-					"interface in a subnet", net->nodes[b->node].name,
-					segment_name(net, &s->seg[i], name, sizeof(name)),
-					net->links[a->link].line);
+			result =
+			    err_at(err, net->file, net->links[b->link].line,
+				   "%s is linked twice to %s (first on line %d): one node has one "
+				   "interface in a subnet",
+				   net->nodes[b->node].name,
+				   segment_name(net, &s->seg[i], name, sizeof(name)),
+				   net->links[a->link].line);
 		}
 	return result;
 }

@@ -1,8 +1,8 @@
 /*
  * Segments of layer 2: what a broadcast reaches. Each becomes one IP subnet.
  *
- * A segment is a set of switches joined by links, or one link between two nodes that are no switches.
- * Switches run no spanning tree, so a loop among them is an error here.
+ * A segment is a set of switches joined by links, or one link between two nodes that are no
+ * switches. Switches run no spanning tree, so a loop among them is an error here.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_SEGMENT_H
@@ -11,9 +11,9 @@
 #include "emu/net.h"
 
 struct segment {
-	uint32_t sw;		/* its first switch; NET_NONE for a link without one */
-	uint32_t link;		/* the link, when sw is NET_NONE */
-	size_t first, n;	/* its interfaces with addresses: members[first] … */
+	uint32_t sw;     /* its first switch; NET_NONE for a link without one */
+	uint32_t link;   /* the link, when sw is NET_NONE */
+	size_t first, n; /* its interfaces with addresses: members[first] … */
 };
 
 struct segments {

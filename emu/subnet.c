@@ -1,9 +1,10 @@
 /*
  * Cuts the network's subnet into blocks.
  *
- * Theory of operation. Every block is a power of two and aligned to its size, so placing them in order of
- * falling size, each at the first free place, succeeds whenever any placing does. Blocks that a given address
- * fixes are placed first. The wanted size of a block starts at a /24 and falls until all fit.
+ * Theory of operation. Every block is a power of two and aligned to its size, so placing them in
+ * order of falling size, each at the first free place, succeeds whenever any placing does. Blocks
+ * that a given address fixes are placed first. The wanted size of a block starts at a /24 and falls
+ * until all fit.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/subnet.h"
@@ -15,7 +16,7 @@
 
 #define LAN_PREFIX  24 /* wanted for a segment with a switch */
 #define LINK_PREFIX 30 /* of a link without one */
-#define TIGHT	    30 /* as small as blocks get */
+#define TIGHT       30 /* as small as blocks get */
 
 static uint64_t block_size(uint8_t prefix)
 {
@@ -36,7 +37,8 @@ const char *addr_subnet_why(uint32_t subnet, uint8_t prefix)
 	if (subnet & ~addr_mask(prefix))
 		return "it has bits behind its length";
 	if (subnet >> 24 == 0 || last >> 28 >= 14 || (subnet >> 24 <= 127 && last >> 24 >= 127))
-		return "it holds addresses that no host may have; use a part of 10.0.0.0/8, 172.16.0.0/12 "
+		return "it holds addresses that no host may have; use a part of 10.0.0.0/8, "
+		       "172.16.0.0/12 "
 		       "or 192.168.0.0/16";
 	return NULL;
 }
@@ -51,12 +53,12 @@ static int check_given(const struct net *net, const struct iface *i, struct err 
 	net_format_addr(subnet, net->subnet);
 	if ((i->addr & addr_mask(net->prefix)) != net->subnet)
 		return err_at(err, net->file, i->addr_line,
-			      "address %s of %s is outside the network's subnet %s/%u", addr, node, subnet,
-			      net->prefix);
+			      "address %s of %s is outside the network's subnet %s/%u", addr, node,
+			      subnet, net->prefix);
 	if (i->prefix && i->prefix < net->prefix)
 		return err_at(err, net->file, i->addr_line,
-			      "address %s/%u of %s is of a wider subnet than the network's %s/%u", addr,
-			      i->prefix, node, subnet, net->prefix);
+			      "address %s/%u of %s is of a wider subnet than the network's %s/%u",
+			      addr, i->prefix, node, subnet, net->prefix);
 	return 0;
 }
 
@@ -75,17 +77,17 @@ static int block_of_lengths(const struct net *net, const struct segments *s, siz
 			continue;
 		if (!ret->prefix) {
 			*ret = (struct block){
-				.base = i->addr & addr_mask(i->prefix),
-				.prefix = i->prefix,
-				.line = i->addr_line,
+			    .base = i->addr & addr_mask(i->prefix),
+			    .prefix = i->prefix,
+			    .line = i->addr_line,
 			};
 		} else if (ret->prefix != i->prefix || !block_has(ret, i->addr)) {
-			result = err_at(err, net->file, i->addr_line,
-					"address %s/%u of %s is not in %s/%u, the subnet that line %d gives %s",
-					net_format_addr(addr, i->addr), i->prefix,
-					net->nodes[i->node].name, net_format_addr(base, ret->base),
-					ret->prefix, ret->line,
-					segment_name(net, &s->seg[seg], name, sizeof(name)));
+			result = err_at(
+			    err, net->file, i->addr_line,
+			    "address %s/%u of %s is not in %s/%u, the subnet that line %d gives %s",
+			    net_format_addr(addr, i->addr), i->prefix, net->nodes[i->node].name,
+			    net_format_addr(base, ret->base), ret->prefix, ret->line,
+			    segment_name(net, &s->seg[seg], name, sizeof(name)));
 		}
 	}
 	return result;
@@ -156,7 +158,8 @@ static int place_class(const struct net *net, const struct placing *placed, size
 	for (size_t i = 0; i < n; i++, at += size) {
 		size = block_size(todo[i].block->prefix);
 		while (p < n_placed && placed[p].block->base < at + size) {
-			uint64_t free_at = placed[p].block->base + block_size(placed[p].block->prefix);
+			uint64_t free_at =
+			    placed[p].block->base + block_size(placed[p].block->prefix);
 
 			if (free_at > at)
 				at = (free_at + size - 1) & ~(size - 1);
@@ -191,13 +194,15 @@ static int report_overlap(const struct net *net, const struct segments *s, const
 	}
 	return err_at(err, net->file, b->block->line,
 		      "%s would be %s/%u, which overlaps %s/%u of %s (line %d): give addresses of "
-		      "separate subnets", segment_name(net, &s->seg[b->seg], nb, sizeof(nb)),
+		      "separate subnets",
+		      segment_name(net, &s->seg[b->seg], nb, sizeof(nb)),
 		      net_format_addr(xb, b->block->base), b->block->prefix,
 		      net_format_addr(xa, a->block->base), a->block->prefix,
 		      segment_name(net, &s->seg[a->seg], na, sizeof(na)), a->block->line);
 }
 
-/* Places all; -ENOSPC when there is no room, or -EINVAL and *ret_overlap for fixed ones that overlap. */
+/* Places all; -ENOSPC when there is no room, or -EINVAL and *ret_overlap for fixed ones that
+ * overlap. */
 static int place_all(const struct net *net, struct placing *placing, size_t n,
 		     const struct placing **ret_overlap)
 {
@@ -220,7 +225,7 @@ static int place_all(const struct net *net, struct placing *placing, size_t n,
 
 		while (placed + class < n &&
 		       placing[placed + class].block->prefix == placing[placed].block->prefix)
-			class++;
+			class ++;
 		if (placing[placed].block->prefix < net->prefix ||
 		    place_class(net, placing, placed, placing + placed, class) < 0)
 			return -ENOSPC;
@@ -248,11 +253,12 @@ static int report_too_small(const struct net *net, const struct segments *s,
 	if (prefix >= net->prefix && net->prefix > 1)
 		prefix = (uint8_t)(net->prefix - 1); /* given addresses are in the way */
 	net_format_addr(subnet, net->subnet);
-	return err_at(err, net->file, net->subnet_line,
-		      "subnet too small: %s/%u has no room for %zu address%s in %zu segment%s; use at "
-		      "least a /%u%s", subnet, net->prefix, addrs, addrs == 1 ? "" : "es", n_placed,
-		      n_placed == 1 ? "" : "s", prefix,
-		      net->subnet_line ? "" : " ('subnet =' in [network])");
+	return err_at(
+	    err, net->file, net->subnet_line,
+	    "subnet too small: %s/%u has no room for %zu address%s in %zu segment%s; use at "
+	    "least a /%u%s",
+	    subnet, net->prefix, addrs, addrs == 1 ? "" : "es", n_placed, n_placed == 1 ? "" : "s",
+	    prefix, net->subnet_line ? "" : " ('subnet =' in [network])");
 }
 
 /* With the final block: not its network or broadcast address, and room for all. */
@@ -267,15 +273,16 @@ static int check_block(const struct net *net, const struct segments *s, size_t s
 	net_format_addr(base, b->base);
 	for (size_t k = 0; k < g->n; k++) {
 		const struct iface *i = &net->ifaces[s->members[g->first + k]];
-		bool first = i->addr == b->base, last = i->addr == (b->base | ~addr_mask(b->prefix));
+		bool first = i->addr == b->base,
+		     last = i->addr == (b->base | ~addr_mask(b->prefix));
 
 		if (!i->addr)
 			continue;
 		if (!block_has(b, i->addr))
 			result = err_at(err, net->file, i->addr_line,
 					"address %s of %s is outside %s/%u, the subnet of %s",
-					net_format_addr(addr, i->addr), net->nodes[i->node].name, base,
-					b->prefix, segment_name(net, g, name, sizeof(name)));
+					net_format_addr(addr, i->addr), net->nodes[i->node].name,
+					base, b->prefix, segment_name(net, g, name, sizeof(name)));
 		else if (b->prefix < 31 && (first || last))
 			result = err_at(err, net->file, i->addr_line,
 					"address %s of %s is the %s address of its subnet %s/%u",
@@ -284,8 +291,8 @@ static int check_block(const struct net *net, const struct segments *s, size_t s
 	}
 	if (g->n > room)
 		result = err_at(err, net->file, b->line,
-				"%s/%u has room for %llu address%s, but %s needs %zu", base, b->prefix,
-				(unsigned long long)room, room == 1 ? "" : "es",
+				"%s/%u has room for %llu address%s, but %s needs %zu", base,
+				b->prefix, (unsigned long long)room, room == 1 ? "" : "es",
 				segment_name(net, g, name, sizeof(name)), g->n);
 	return result;
 }
@@ -304,9 +311,9 @@ static int cut(const struct net *net, const struct segments *s, const struct blo
 		n += s->seg[i].n > 0;
 	if (n == 1) {
 		for (size_t i = 0; i < s->n; i++)
-			blocks[i] = lengths[i].prefix
-					    ? lengths[i]
-					    : (struct block){net->subnet, net->prefix, net->subnet_line};
+			blocks[i] = lengths[i].prefix ? lengths[i]
+						      : (struct block){net->subnet, net->prefix,
+								       net->subnet_line};
 		for (size_t i = 0; i < s->n; i++)
 			if (s->seg[i].n + 2 > block_size(net->prefix) && !lengths[i].prefix) {
 				blocks[i].prefix = fitting_prefix(s->seg[i].n, TIGHT);

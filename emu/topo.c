@@ -1,9 +1,10 @@
 /*
  * Reads topology files: INI to the network model.
  *
- * In passes, for names may be used before their section: [network] first, then all nodes, then all links in
- * the order of the file, then addresses given to hosts; net_finish() completes the model, and the floors
- * above read their sections. A pass goes on after an error, so one reading tells all that is wrong.
+ * In passes, for names may be used before their section: [network] first, then all nodes, then all
+ * links in the order of the file, then addresses given to hosts; net_finish() completes the model,
+ * and the floors above read their sections. A pass goes on after an error, so one reading tells all
+ * that is wrong.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -25,9 +26,11 @@ int topo_unknown_key(const struct net *net, const struct ini_section *s, const s
 	int word = (int)strcspn(s->name, " ");
 
 	if (near)
-		return err_at(err, net->file, k->line, "unknown key '%s' in [%.*s]; did you mean '%s'?",
-			      k->name, word, s->name, near);
-	return err_at(err, net->file, k->line, "unknown key '%s' in [%.*s]", k->name, word, s->name);
+		return err_at(err, net->file, k->line,
+			      "unknown key '%s' in [%.*s]; did you mean '%s'?", k->name, word,
+			      s->name, near);
+	return err_at(err, net->file, k->line, "unknown key '%s' in [%.*s]", k->name, word,
+		      s->name);
 }
 
 uint32_t topo_find_node(const struct net *net, const char *name, int line, struct err *err)
@@ -47,8 +50,10 @@ uint32_t topo_find_node(const struct net *net, const char *name, int line, struc
 	if (near)
 		err_at(err, net->file, line, "unknown node '%s'; did you mean '%s'?", name, near);
 	else
-		err_at(err, net->file, line, "unknown node '%s': no [host], [switch] or [router] has this "
-		       "name", name);
+		err_at(err, net->file, line,
+		       "unknown node '%s': no [host], [switch] or [router] has this "
+		       "name",
+		       name);
 	return NET_NONE;
 }
 
@@ -60,8 +65,8 @@ static int check_kind(const struct net *net, const struct ini_key *k, uint32_t n
 
 	if (kind == NODE_KINDS || n->kind == kind)
 		return 0;
-	return err_at(err, net->file, k->line, "key '%s' names %s, which is a %s; it takes a %s", k->name,
-		      n->name, node_kinds[n->kind].name, node_kinds[kind].name);
+	return err_at(err, net->file, k->line, "key '%s' names %s, which is a %s; it takes a %s",
+		      k->name, n->name, node_kinds[n->kind].name, node_kinds[kind].name);
 }
 
 int topo_parse_nodes(const struct net *net, const struct ini_key *k, enum node_kind kind,
@@ -77,7 +82,8 @@ int topo_parse_nodes(const struct net *net, const struct ini_key *k, enum node_k
 	if (range_expand(k->value, &names, &why) < 0)
 		return topo_bad_value(net, k, why, err);
 	if (!names.n)
-		return err_at(err, net->file, k->line, "key '%s' needs the name of a node", k->name);
+		return err_at(err, net->file, k->line, "key '%s' needs the name of a node",
+			      k->name);
 	nodes = calloc(names.n, sizeof(*nodes));
 	if (!nodes || !seen)
 		return err_sys(err, ENOMEM, "reading names");
@@ -135,9 +141,13 @@ static const struct own_section {
 	int pass;
 	int (*load)(struct topo *t, const struct ini_section *s, char *const *words, size_t n);
 } own_sections[] = {
-	{"network", 0, topo_load_network}, {"host", 1, topo_load_host}, {"switch", 1, topo_load_switch},
-	{"router", 1, topo_load_router},   {"host", 2, link_hosts}, {"link", 2, load_link},
-	{"host", 3, give_host},
+    {"network", 0, topo_load_network},
+    {"host", 1, topo_load_host},
+    {"switch", 1, topo_load_switch},
+    {"router", 1, topo_load_router},
+    {"host", 2, link_hosts},
+    {"link", 2, load_link},
+    {"host", 3, give_host},
 };
 #define PASSES 4
 
@@ -164,11 +174,11 @@ static int unknown_section(const struct topo *t, const struct ini_section *s)
 		known[n++] = t->sections[i].word;
 	near = err_nearest(word, known, n);
 	if (near)
-		return err_at(t->err, t->net->file, s->line, "unknown section [%.60s]; did you mean [%s]?",
-			      word, near);
+		return err_at(t->err, t->net->file, s->line,
+			      "unknown section [%.60s]; did you mean [%s]?", word, near);
 	return err_at(t->err, t->net->file, s->line,
-		      "unknown section [%.60s]; there are network, host, switch, router, link%s", word,
-		      t->n_sections ? ", scenario and capture" : "");
+		      "unknown section [%.60s]; there are network, host, switch, router, link%s",
+		      word, t->n_sections ? ", scenario and capture" : "");
 }
 
 /* For [link a b], whose sides are expanded each for itself. */
@@ -204,8 +214,9 @@ static int check_sections(struct topo *t)
 		if (own && ini_refuse_duplicates(t->net->file, s, NULL, 0, t->err) < 0)
 			result = -EINVAL;
 		if (is_word(s, "network") && network)
-			result = err_at(t->err, t->net->file, s->line,
-					"a second [network] section (first on line %d)", network->line);
+			result =
+			    err_at(t->err, t->net->file, s->line,
+				   "a second [network] section (first on line %d)", network->line);
 		else if (is_word(s, "network"))
 			network = s;
 		if ((is_word(s, "link") ? split_words(s->name, &t->words[i])
@@ -246,7 +257,8 @@ static int load_above(struct topo *t)
 
 			if (!is_word(s, row->word))
 				continue;
-			r = row->load(row->arg, t->net, s, t->words[i].s + 1, t->words[i].n - 1, t->err);
+			r = row->load(row->arg, t->net, s, t->words[i].s + 1, t->words[i].n - 1,
+				      t->err);
 			if (r < 0)
 				result = r;
 		}
@@ -291,13 +303,13 @@ static int load(const struct ini *ini, const uint64_t *seed, const struct topo_s
 	_cleanup_net_ struct net net;
 	size_t from = err->n;
 	struct topo t = {
-		.net = &net,
-		.ini = ini,
-		.seed = seed,
-		.share = true,
-		.sections = sections,
-		.n_sections = n_sections,
-		.err = err,
+	    .net = &net,
+	    .ini = ini,
+	    .seed = seed,
+	    .share = true,
+	    .sections = sections,
+	    .n_sections = n_sections,
+	    .err = err,
 	};
 	int r;
 

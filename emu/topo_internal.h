@@ -12,7 +12,7 @@ struct topo {
 	const struct ini *ini;
 	struct strv *words; /* of each section's name */
 	const uint64_t *seed;
-	bool share; /* of hosts that do not say */
+	bool share;                          /* of hosts that do not say */
 	const struct topo_section *sections; /* of the floors above */
 	size_t n_sections;
 	struct err *err;
@@ -25,7 +25,8 @@ int topo_load_switch(struct topo *t, const struct ini_section *s, char *const *w
 int topo_load_router(struct topo *t, const struct ini_section *s, char *const *words, size_t n);
 
 /* "bad value 'x' of key 'y': why", at the key's line. */
-int topo_bad_value(const struct net *net, const struct ini_key *k, const char *why, struct err *err);
+int topo_bad_value(const struct net *net, const struct ini_key *k, const char *why,
+		   struct err *err);
 /* The node of this name at this line, or NET_NONE with an error that says what is near. */
 uint32_t topo_find_node(const struct net *net, const char *name, int line, struct err *err);
 

@@ -1,8 +1,9 @@
 /*
  * Links of a topology file: [link a b] sections and the short form, 'switch = NAME' in a host.
  *
- * A key that shapes packets holds for both directions; with '>' behind it for packets from the first end to
- * the second, with '<' for those from the second to the first. The first end of the short form is the host.
+ * A key that shapes packets holds for both directions; with '>' behind it for packets from the
+ * first end to the second, with '<' for those from the second to the first. The first end of the
+ * short form is the host.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -16,10 +17,10 @@
 #define MTU_MAX 65535
 
 const char *const topo_dists[] = {
-	[DELAY_UNIFORM] = "uniform",
-	[DELAY_NORMAL] = "normal",
-	[DELAY_PARETO] = "pareto",
-	[DELAY_PARETONORMAL] = "paretonormal",
+    [DELAY_UNIFORM] = "uniform",
+    [DELAY_NORMAL] = "normal",
+    [DELAY_PARETO] = "pareto",
+    [DELAY_PARETONORMAL] = "paretonormal",
 };
 
 static int parse_rate(const char *v, struct shape *s, const char **ret_why)
@@ -39,8 +40,9 @@ static int find_dist(const char *word, enum delay_dist *ret, const char **ret_wh
 	*ret_why = "unknown distribution; use uniform, normal, pareto or paretonormal";
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
 		if (!strcmp(word, later[i]))
-			*ret_why = "netem has no table for this distribution; use uniform, normal, pareto "
-				   "or paretonormal";
+			*ret_why =
+			    "netem has no table for this distribution; use uniform, normal, pareto "
+			    "or paretonormal";
 	return -EINVAL;
 }
 
@@ -68,7 +70,8 @@ static int parse_delay(const char *v, struct shape *s, const char **ret_why)
 		enum delay_dist ignored;
 
 		if (find_dist(words[1], &ignored, &(const char *){NULL}) == 0)
-			*ret_why = "a distribution needs a jitter before it, as in '60ms 10ms normal'";
+			*ret_why =
+			    "a distribution needs a jitter before it, as in '60ms 10ms normal'";
 		return -EINVAL;
 	}
 	if (n > 2 && find_dist(words[2], &dist, ret_why) < 0)
@@ -97,10 +100,10 @@ static const struct shape_key {
 	const char *name;
 	int (*parse)(const char *v, struct shape *s, const char **ret_why);
 } shape_keys[] = {
-	{"rate", parse_rate},
-	{"delay", parse_delay},
-	{"loss", parse_loss},
-	{"limit", parse_limit},
+    {"rate", parse_rate},
+    {"delay", parse_delay},
+    {"loss", parse_loss},
+    {"limit", parse_limit},
 };
 
 /* The row of a key, and its direction: '>', '<', or 0 for both. */
@@ -185,13 +188,14 @@ static int give_address(struct net *net, uint32_t iface, const struct ini_key *k
 	uint8_t prefix;
 
 	if (!node_kinds[n->kind].has_addr)
-		return err_at(err, net->file, k->line, "%s is a %s: its ports carry no addresses", n->name,
-			      node_kinds[n->kind].name);
+		return err_at(err, net->file, k->line, "%s is a %s: its ports carry no addresses",
+			      n->name, node_kinds[n->kind].name);
 	if (addr_parse(k->value, &addr, &prefix, &why) < 0)
 		return topo_bad_value(net, k, why, err);
 	if (i->addr)
-		return err_at(err, net->file, k->line, "%s has an address for this interface on line %d",
-			      n->name, i->addr_line);
+		return err_at(err, net->file, k->line,
+			      "%s has an address for this interface on line %d", n->name,
+			      i->addr_line);
 	i->addr = addr;
 	i->prefix = prefix;
 	i->addr_line = k->line;
@@ -230,9 +234,10 @@ static int give_end(struct net *net, const struct ini_key *k, size_t first, size
 			if (strcmp(net->nodes[net->ifaces[iface].node].name, name))
 				continue;
 			if (found != NET_NONE)
-				return err_at(err, net->file, k->line,
-					      "key '%s': %s is an end of several links of this section",
-					      k->name, name);
+				return err_at(
+				    err, net->file, k->line,
+				    "key '%s': %s is an end of several links of this section",
+				    k->name, name);
 			found = iface;
 		}
 	if (found == NET_NONE)
@@ -283,13 +288,14 @@ static int find_side(const struct net *net, const struct ini_section *s, const c
 
 static int check_link_keys(const struct net *net, const struct ini_section *s, struct err *err)
 {
-	static const char *const known[] = {"rate",  "delay", "loss", "limit",
-					    "mtu", "address", "mac"};
+	static const char *const known[] = {"rate", "delay",   "loss", "limit",
+					    "mtu",  "address", "mac"};
 	int result = 0;
 
 	for (size_t i = 0; i < s->n_keys; i++)
 		if (!topo_is_link_key(s->keys[i].name) && !is_end_key(s->keys[i].name))
-			result = topo_unknown_key(net, s, &s->keys[i], known, ARRAY_SIZE(known), err);
+			result =
+			    topo_unknown_key(net, s, &s->keys[i], known, ARRAY_SIZE(known), err);
 	return result;
 }
 
@@ -315,8 +321,8 @@ int topo_load_link(struct net *net, const struct ini_section *s, char *const *wo
 	int result, r;
 
 	if (n_words != 2)
-		return err_at(err, net->file, s->line, "[%s]: a link has two ends, as in [link r1 s1]",
-			      s->name);
+		return err_at(err, net->file, s->line,
+			      "[%s]: a link has two ends, as in [link r1 s1]", s->name);
 	result = check_link_keys(net, s, err);
 	r = parse_opts(net, s, &opts, err);
 	result = result ? result : r;
@@ -332,7 +338,8 @@ int topo_load_link(struct net *net, const struct ini_section *s, char *const *wo
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < s->n_keys; i++)
-		if (is_end_key(s->keys[i].name) && give_end(net, &s->keys[i], first, net->n_links, err) < 0)
+		if (is_end_key(s->keys[i].name) &&
+		    give_end(net, &s->keys[i], first, net->n_links, err) < 0)
 			result = -EINVAL;
 	return result;
 }
@@ -351,8 +358,9 @@ int topo_link_host(struct net *net, const struct ini_section *s, const struct in
 		return -EINVAL;
 	if (net->nodes[to].kind != NODE_SWITCH)
 		return err_at(err, net->file, sw->line,
-			      "'switch = %s': %s is a %s; use a [link %s %s] section", sw->value, sw->value,
-			      node_kinds[net->nodes[to].kind].name, net->nodes[host].name, sw->value);
+			      "'switch = %s': %s is a %s; use a [link %s %s] section", sw->value,
+			      sw->value, node_kinds[net->nodes[to].kind].name,
+			      net->nodes[host].name, sw->value);
 	r = add_link(net, host, to, sw->line, &opts, err);
 	return r < 0 ? r : 0;
 }
@@ -372,8 +380,8 @@ int topo_give_host(struct net *net, const struct ini_section *s, uint32_t host, 
 
 		/* 'mac SWITCH = …' beside 'switch = SWITCH': of the port at the other end. */
 		if (!strncmp(k->name, "mac ", 4))
-			r = give_end(net, k, net->ifaces[iface].link,
-				     net->ifaces[iface].link + 1UL, err);
+			r = give_end(net, k, net->ifaces[iface].link, net->ifaces[iface].link + 1UL,
+				     err);
 		else if (!strcmp(k->name, "mac"))
 			r = give_mac(net, iface, k, err);
 		else

@@ -7,7 +7,7 @@
 #include "emu/addr.h"
 #include "emu/topo_internal.h"
 
-#define LIMIT_PIDS_MAX 4194304 /* the kernel's PID_MAX_LIMIT */
+#define LIMIT_PIDS_MAX   4194304 /* the kernel's PID_MAX_LIMIT */
 #define LIMIT_MEMORY_MIN (1 << 20)
 
 static int set_string(char **s, const char *value)
@@ -28,8 +28,8 @@ static int set_subnet(struct net *net, const struct ini_key *k, const char **ret
 
 	if (addr_parse(k->value, &addr, &prefix, ret_why) < 0)
 		return -EINVAL;
-	*ret_why = prefix ? addr_subnet_why(addr, prefix)
-			  : "a subnet needs its length, as in 10.0.0.0/16";
+	*ret_why =
+	    prefix ? addr_subnet_why(addr, prefix) : "a subnet needs its length, as in 10.0.0.0/16";
 	if (*ret_why)
 		return -EINVAL;
 	net->subnet = addr;
@@ -96,8 +96,8 @@ static int set_network_key(struct topo *t, const struct ini_key *k, const char *
 		return set_word(&net->random_addrs, k->value, "sequential", "random",
 				"use sequential or random", ret_why);
 	if (!strcmp(k->name, "hostnames"))
-		return set_word(&net->drawn_hostnames, k->value, "given", "drawn", "use given or drawn",
-				ret_why);
+		return set_word(&net->drawn_hostnames, k->value, "given", "drawn",
+				"use given or drawn", ret_why);
 	if (!strcmp(k->name, "scenario_path"))
 		return set_scenario_path(net, k->value, ret_why);
 	return 1;
@@ -105,19 +105,22 @@ static int set_network_key(struct topo *t, const struct ini_key *k, const char *
 
 int topo_load_network(struct topo *t, const struct ini_section *s, char *const *words, size_t n)
 {
-	static const char *const known[] = {"name",	 "seed",      "subnet",	       "ipv6",
+	static const char *const known[] = {"name",      "seed",      "subnet",        "ipv6",
 					    "addresses", "hostnames", "scenario_path", "share"};
 	int result = 0;
 
 	if (n)
-		return err_at(t->err, t->net->file, s->line, "[%s]: the section is [network]; its name is a "
-			      "key, 'name = %s'", s->name, words[0]);
+		return err_at(t->err, t->net->file, s->line,
+			      "[%s]: the section is [network]; its name is a "
+			      "key, 'name = %s'",
+			      s->name, words[0]);
 	for (size_t i = 0; i < s->n_keys; i++) {
 		const char *why = NULL;
 		int r = set_network_key(t, &s->keys[i], &why);
 
 		if (r > 0)
-			result = topo_unknown_key(t->net, s, &s->keys[i], known, ARRAY_SIZE(known), t->err);
+			result = topo_unknown_key(t->net, s, &s->keys[i], known, ARRAY_SIZE(known),
+						  t->err);
 		else if (r < 0)
 			result = topo_bad_value(t->net, &s->keys[i], why, t->err);
 	}
@@ -134,7 +137,8 @@ static int set_hostname(struct net *net, struct node *n, const char *value, cons
 }
 
 /* A key of a host's own; 1 when it is none. */
-static int set_host_key(struct net *net, struct node *n, const struct ini_key *k, const char **ret_why)
+static int set_host_key(struct net *net, struct node *n, const struct ini_key *k,
+			const char **ret_why)
 {
 	double cpu;
 
@@ -166,8 +170,8 @@ static int set_host_key(struct net *net, struct node *n, const struct ini_key *k
 /* Keys that links and addresses read later; true for them. */
 static bool is_later_key(const struct ini_key *k)
 {
-	return !strcmp(k->name, "switch") || !strcmp(k->name, "address") || !strcmp(k->name, "mac") ||
-	       !strncmp(k->name, "mac ", 4);
+	return !strcmp(k->name, "switch") || !strcmp(k->name, "address") ||
+	       !strcmp(k->name, "mac") || !strncmp(k->name, "mac ", 4);
 }
 
 /* What only one host can have, in a section of several. */
@@ -181,8 +185,8 @@ static int check_single(const struct net *net, const struct ini_section *s, size
 		for (size_t k = 0; k < ARRAY_SIZE(single); k++)
 			if (!strcmp(s->keys[i].name, single[k]))
 				result = err_at(err, net->file, s->keys[i].line,
-						"key '%s' is for one host, but [%s] names %zu", single[k],
-						s->name, n_names);
+						"key '%s' is for one host, but [%s] names %zu",
+						single[k], s->name, n_names);
 	return result;
 }
 
@@ -193,8 +197,8 @@ static int add_nodes(struct topo *t, const struct ini_section *s, char *const *w
 	size_t first = t->net->n_nodes;
 
 	if (!n)
-		return err_at(t->err, t->net->file, s->line, "[%s] needs a name, as in [%s %c1]", s->name,
-			      s->name, s->name[0]);
+		return err_at(t->err, t->net->file, s->line, "[%s] needs a name, as in [%s %c1]",
+			      s->name, s->name, s->name[0]);
 	for (size_t i = 0; i < n; i++) {
 		int r = net_add_node(t->net, kind, words[i], s->line, t->err);
 
@@ -211,16 +215,17 @@ static int check_beside_switch(const struct net *net, const struct ini_section *
 {
 	if (ini_get(s, "switch"))
 		return 0;
-	return err_at(err, net->file, k->line,
-		      "key '%s' shapes a link: it stands beside 'switch =' or in a [link ...] section",
-		      k->name);
+	return err_at(
+	    err, net->file, k->line,
+	    "key '%s' shapes a link: it stands beside 'switch =' or in a [link ...] section",
+	    k->name);
 }
 
 int topo_load_host(struct topo *t, const struct ini_section *s, char *const *words, size_t n)
 {
-	static const char *const known[] = {"switch", "address", "mac",	 "hostname", "cpu",   "memory",
-					    "pids",   "share",	 "rate", "delay",    "loss", "limit",
-					    "mtu"};
+	static const char *const known[] = {"switch", "address", "mac",   "hostname", "cpu",
+					    "memory", "pids",    "share", "rate",     "delay",
+					    "loss",   "limit",   "mtu"};
 	struct net *net = t->net;
 	uint32_t first = 0;
 	size_t count = 0;

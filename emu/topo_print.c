@@ -1,8 +1,8 @@
 /*
  * Writes a resolved network as a topology file that gives the same network again, without a draw.
  *
- * Nodes come in their order, then links in theirs; interfaces are numbered by links, so both must stay.
- * A host whose first link is the next one in that order, to a switch, takes it as 'switch ='.
+ * Nodes come in their order, then links in theirs; interfaces are numbered by links, so both must
+ * stay. A host whose first link is the next one in that order, to a switch, takes it as 'switch ='.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <inttypes.h>
@@ -44,9 +44,11 @@ static void print_shape(FILE *f, const struct shape *s, const char *direction)
 	char buf[40];
 
 	if (s->rate)
-		fprintf(f, "rate%s = %s\n", direction, units_format_rate(buf, sizeof(buf), s->rate));
+		fprintf(f, "rate%s = %s\n", direction,
+			units_format_rate(buf, sizeof(buf), s->rate));
 	if (s->delay || s->jitter) {
-		fprintf(f, "delay%s = %s", direction, units_format_time(buf, sizeof(buf), s->delay));
+		fprintf(f, "delay%s = %s", direction,
+			units_format_time(buf, sizeof(buf), s->delay));
 		if (s->jitter)
 			fprintf(f, " %s", units_format_time(buf, sizeof(buf), s->jitter));
 		if (s->jitter && s->dist != DELAY_UNIFORM)
@@ -132,8 +134,8 @@ static void print_network(const struct net *net, FILE *f)
 {
 	char addr[16];
 
-	fprintf(f, "[network]\nname = %s\nseed = %" PRIu64 "\nsubnet = %s/%u\n", net->name, net->seed,
-		net_format_addr(addr, net->subnet), net->prefix);
+	fprintf(f, "[network]\nname = %s\nseed = %" PRIu64 "\nsubnet = %s/%u\n", net->name,
+		net->seed, net_format_addr(addr, net->subnet), net->prefix);
 	if (net->ipv6)
 		fprintf(f, "ipv6 = yes\n");
 	if (net->random_addrs)

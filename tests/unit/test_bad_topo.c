@@ -27,7 +27,8 @@ static bool next_expected(FILE *f, int *ret_line, char *text, size_t size)
 	char line[512];
 	int at = 0;
 
-	if (!fgets(line, sizeof(line), f) || sscanf(line, "; expect %d: %n", ret_line, &at) != 1 || !at)
+	if (!fgets(line, sizeof(line), f) || sscanf(line, "; expect %d: %n", ret_line, &at) != 1 ||
+	    !at)
 		return false;
 	line[strcspn(line, "\n")] = '\0';
 	snprintf(text, size, "%.*s", (int)size - 1, line + at);
@@ -140,10 +141,10 @@ static void junk(void **state)
 static void flipped_bytes(void **state)
 {
 	static const char text[] =
-		"[network]\nname = lab\nseed = 7\nsubnet = 10.0.0.0/16\naddresses = random\n"
-		"hostnames = drawn\n[switch s1]\n[router r1]\n[host h{1..6}]\nswitch = s1\n"
-		"delay = 20ms 5ms normal\nloss< = 0.1%\n[host x]\naddress = 10.0.9.9/24\n"
-		"mac = 02:00:00:00:00:01\n[link r1 s1]\n[link r1 x]\naddress r1 = 10.0.9.1\n";
+	    "[network]\nname = lab\nseed = 7\nsubnet = 10.0.0.0/16\naddresses = random\n"
+	    "hostnames = drawn\n[switch s1]\n[router r1]\n[host h{1..6}]\nswitch = s1\n"
+	    "delay = 20ms 5ms normal\nloss< = 0.1%\n[host x]\naddress = 10.0.9.9/24\n"
+	    "mac = 02:00:00:00:00:01\n[link r1 s1]\n[link r1 x]\naddress r1 = 10.0.9.1\n";
 	char data[sizeof(text)];
 	int read = 0, refused = 0;
 
@@ -154,7 +155,8 @@ static void flipped_bytes(void **state)
 
 			memcpy(data, text, sizeof(text));
 			data[i] = (char)(data[i] ^ (1 << bit));
-			if (topo_load_mem("x", data, sizeof(text) - 1, NULL, NULL, 0, &net, &err) == 0) {
+			if (topo_load_mem("x", data, sizeof(text) - 1, NULL, NULL, 0, &net, &err) ==
+			    0) {
 				assert_int_equal(err.n, 0);
 				net_free(&net);
 				read++;
@@ -225,11 +227,16 @@ static void too_many_links(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(files_are_refused), cmocka_unit_test(nul_bytes),
-		cmocka_unit_test(empty),	     cmocka_unit_test(not_utf8),
-		cmocka_unit_test(junk),		     cmocka_unit_test(flipped_bytes),
-		cmocka_unit_test(ten_megabytes),     cmocka_unit_test(many_errors),
-		cmocka_unit_test(overlong),	     cmocka_unit_test(too_many_links),
+	    cmocka_unit_test(files_are_refused),
+	    cmocka_unit_test(nul_bytes),
+	    cmocka_unit_test(empty),
+	    cmocka_unit_test(not_utf8),
+	    cmocka_unit_test(junk),
+	    cmocka_unit_test(flipped_bytes),
+	    cmocka_unit_test(ten_megabytes),
+	    cmocka_unit_test(many_errors),
+	    cmocka_unit_test(overlong),
+	    cmocka_unit_test(too_many_links),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

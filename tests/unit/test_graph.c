@@ -1,4 +1,5 @@
-/* Drawings: each node and link is in them, the tree is well formed, and boxes do not lie on each other. */
+/* Drawings: each node and link is in them, the tree is well formed, and boxes do not lie on each
+ * other. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +13,12 @@
 #include "emu/topo.h"
 
 static const char ring[] =
-	"[network]\nname = ring\n[router r{1..4}]\n[switch s1 s2]\n[host a{1..12}]\nswitch = s1\n"
-	"rate = 10mbit\ndelay = 2ms\n[host b1 b2]\nswitch = s2\n[host solo]\n[link r1 s1]\n[link r1 r2]\n"
-	"rate> = 100mbit\ndelay> = 5ms 1ms normal\n[link r2 r3]\n[link r3 r4]\ndelay = 10ms\nloss = 2%\n"
-	"[link r4 r1]\n[link r2 s2]\n[link solo r3]\n";
+    "[network]\nname = ring\n[router r{1..4}]\n[switch s1 s2]\n[host a{1..12}]\nswitch = s1\n"
+    "rate = 10mbit\ndelay = 2ms\n[host b1 b2]\nswitch = s2\n[host solo]\n[link r1 s1]\n[link r1 "
+    "r2]\n"
+    "rate> = 100mbit\ndelay> = 5ms 1ms normal\n[link r2 r3]\n[link r3 r4]\ndelay = 10ms\nloss = "
+    "2%\n"
+    "[link r4 r1]\n[link r2 s2]\n[link solo r3]\n";
 
 static char *draw(const char *text, void (*graph)(const struct net *net, FILE *f))
 {
@@ -50,14 +53,13 @@ static void text_is_a_tree(void **state)
 					"loss< = 1%\n[link r1 s1]\n[link r1 s2]\nrate = 1mbit\n",
 					graph_text);
 
-	assert_string_equal(out,
-			    "lab  10.0.0.0/16  3 hosts, 2 switches, 1 router, 5 links\n\n"
-			    "r1 (router)\n"
-			    "├─ s1 (switch)  at r1 10.0.0.254/24\n"
-			    "│  ├─ h1  10.0.0.1/24\n"
-			    "│  └─ h2  10.0.0.2/24\n"
-			    "└─ s2 (switch)  at r1 10.0.1.254/24  [1mbit]\n"
-			    "   └─ files  10.0.1.1/24  [up: -; down: loss 1%]\n");
+	assert_string_equal(out, "lab  10.0.0.0/16  3 hosts, 2 switches, 1 router, 5 links\n\n"
+				 "r1 (router)\n"
+				 "├─ s1 (switch)  at r1 10.0.0.254/24\n"
+				 "│  ├─ h1  10.0.0.1/24\n"
+				 "│  └─ h2  10.0.0.2/24\n"
+				 "└─ s2 (switch)  at r1 10.0.1.254/24  [1mbit]\n"
+				 "   └─ files  10.0.1.1/24  [up: -; down: loss 1%]\n");
 }
 
 static void text_names_links_outside_the_tree(void **state)
@@ -110,8 +112,9 @@ static size_t read_boxes(const char *svg, struct rect *boxes, size_t max)
 		const char *rect = strstr(svg, "<rect"), *x = strstr(rect, " x=");
 
 		assert_true(n < max);
-		assert_int_equal(sscanf(x, " x=\"%lf\" y=\"%lf\" width=\"%lf\" height=\"%lf\"", &boxes[n].x,
-					&boxes[n].y, &boxes[n].w, &boxes[n].h), 4);
+		assert_int_equal(sscanf(x, " x=\"%lf\" y=\"%lf\" width=\"%lf\" height=\"%lf\"",
+					&boxes[n].x, &boxes[n].y, &boxes[n].w, &boxes[n].h),
+				 4);
 		n++;
 		svg = rect;
 	}
@@ -124,7 +127,8 @@ static void check_boxes(const char *svg, size_t nodes)
 	double width, height;
 
 	assert_int_equal(read_boxes(svg, b, nodes), nodes);
-	assert_int_equal(sscanf(strstr(svg, "width="), "width=\"%lf\" height=\"%lf\"", &width, &height), 2);
+	assert_int_equal(
+	    sscanf(strstr(svg, "width="), "width=\"%lf\" height=\"%lf\"", &width, &height), 2);
 	for (size_t i = 0; i < nodes; i++) {
 		assert_true(b[i].x >= 0 && b[i].y >= 0);
 		assert_true(b[i].x + b[i].w <= width && b[i].y + b[i].h <= height);
@@ -154,9 +158,12 @@ static void svg_of_any_size(void **state)
 		_cleanup_free_ char *out = NULL;
 		char text[256];
 
-		snprintf(text, sizeof(text), "[router r1]\n[switch s1 s2 s3]\n[host h{1..%d}]\nswitch = s1\n"
-			 "[host x]\nswitch = s2\n[host y]\nswitch = s3\n[link s1 s2]\n[link r1 s1]\n"
-			 "[link r1 s3]\n", hosts);
+		snprintf(
+		    text, sizeof(text),
+		    "[router r1]\n[switch s1 s2 s3]\n[host h{1..%d}]\nswitch = s1\n"
+		    "[host x]\nswitch = s2\n[host y]\nswitch = s3\n[link s1 s2]\n[link r1 s1]\n"
+		    "[link r1 s3]\n",
+		    hosts);
 		out = draw(text, graph_svg);
 		check_xml(out);
 		check_boxes(out, (size_t)hosts + 6);
@@ -166,7 +173,8 @@ static void svg_of_any_size(void **state)
 static void long_names_are_cut(void **state)
 {
 	_cleanup_free_ char *out = draw("[switch s1]\n[host a-very-long-name-of-a-host-indeed b]\n"
-					"switch = s1\n", graph_svg);
+					"switch = s1\n",
+					graph_svg);
 
 	check_xml(out);
 	check_boxes(out, 3);
@@ -198,7 +206,8 @@ static void large_networks_are_quick(void **state)
 {
 	int64_t start = units_now_mono();
 	_cleanup_free_ char *svg = draw("[switch s1]\n[host h{1..4000}]\nswitch = s1\n", graph_svg);
-	_cleanup_free_ char *text = draw("[switch s1]\n[host h{1..4000}]\nswitch = s1\n", graph_text);
+	_cleanup_free_ char *text =
+	    draw("[switch s1]\n[host h{1..4000}]\nswitch = s1\n", graph_text);
 
 	assert_int_equal(count(text, "\n"), 2 + 1 + 4000);
 	assert_int_equal(count(svg, "<g>"), 4001);
@@ -208,13 +217,13 @@ static void large_networks_are_quick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text_is_a_tree),
-		cmocka_unit_test(text_names_links_outside_the_tree),
-		cmocka_unit_test(svg_has_all),
-		cmocka_unit_test(svg_of_any_size),
-		cmocka_unit_test(long_names_are_cut),
-		cmocka_unit_test(names_are_escaped),
-		cmocka_unit_test(large_networks_are_quick),
+	    cmocka_unit_test(text_is_a_tree),
+	    cmocka_unit_test(text_names_links_outside_the_tree),
+	    cmocka_unit_test(svg_has_all),
+	    cmocka_unit_test(svg_of_any_size),
+	    cmocka_unit_test(long_names_are_cut),
+	    cmocka_unit_test(names_are_escaped),
+	    cmocka_unit_test(large_networks_are_quick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

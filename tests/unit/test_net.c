@@ -92,7 +92,8 @@ static void nodes_are_found(void **state)
 	assert_int_equal(net_find(&net, "H3"), NET_NONE);
 	assert_int_equal(net_find(&net, "h4"), NET_NONE);
 	assert_int_equal(net_add_node(&net, NODE_HOST, "h3", 9, &err), -22);
-	assert_string_equal(err.items[0].msg, "duplicate name 'h3': a host on line 1 has it already");
+	assert_string_equal(err.items[0].msg,
+			    "duplicate name 'h3': a host on line 1 has it already");
 	assert_int_equal(err.items[0].line, 9);
 	assert_int_equal(net.n_nodes, 4);
 }
@@ -100,7 +101,8 @@ static void nodes_are_found(void **state)
 static void names_follow_rfc_1123(void **state)
 {
 	static const char *const ok[] = {"h1", "a", "files", "web-1", "9a", "1-2", "X"};
-	static const char *const bad[] = {"", "-a", "a-", "1", "127", "a.b", "a b", "a_b", "a/b", "é"};
+	static const char *const bad[] = {"",    "-a",  "a-",  "1",   "127",
+					  "a.b", "a b", "a_b", "a/b", "é"};
 	char name[NODE_NAME_MAX + 2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(ok); i++)
@@ -256,8 +258,9 @@ static void full_subnets(void **state)
 	finish(&fits);
 	single(&full, 255, "h");
 	full.prefix = 24;
-	refused(&full, "subnet too small: 10.0.0.0/24 has no room for 255 addresses in 1 segment; use at "
-		       "least a /23");
+	refused(&full,
+		"subnet too small: 10.0.0.0/24 has no room for 255 addresses in 1 segment; use at "
+		"least a /23");
 }
 
 static void hostnames_are_drawn_once(void **state)
@@ -341,20 +344,20 @@ static void parses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(map_keeps_what_is_put),
-		cmocka_unit_test(nodes_are_found),
-		cmocka_unit_test(names_follow_rfc_1123),
-		cmocka_unit_test(one_segment_counts_like_mininet),
-		cmocka_unit_test(long_names_give_short_interfaces),
-		cmocka_unit_test(interface_names_avoid_nodes),
-		cmocka_unit_test(macs_are_drawn_by_path),
-		cmocka_unit_test(given_things_are_kept_and_avoided),
-		cmocka_unit_test(random_addresses_fill_a_subnet),
-		cmocka_unit_test(full_subnets),
-		cmocka_unit_test(hostnames_are_drawn_once),
-		cmocka_unit_test(needs),
-		cmocka_unit_test(large_networks_are_quick),
-		cmocka_unit_test(parses),
+	    cmocka_unit_test(map_keeps_what_is_put),
+	    cmocka_unit_test(nodes_are_found),
+	    cmocka_unit_test(names_follow_rfc_1123),
+	    cmocka_unit_test(one_segment_counts_like_mininet),
+	    cmocka_unit_test(long_names_give_short_interfaces),
+	    cmocka_unit_test(interface_names_avoid_nodes),
+	    cmocka_unit_test(macs_are_drawn_by_path),
+	    cmocka_unit_test(given_things_are_kept_and_avoided),
+	    cmocka_unit_test(random_addresses_fill_a_subnet),
+	    cmocka_unit_test(full_subnets),
+	    cmocka_unit_test(hostnames_are_drawn_once),
+	    cmocka_unit_test(needs),
+	    cmocka_unit_test(large_networks_are_quick),
+	    cmocka_unit_test(parses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

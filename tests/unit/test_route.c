@@ -1,8 +1,8 @@
 /*
  * Routes and subnets: packets are walked over the model's routes, hop by hop, as the kernel would.
  *
- * The walk knows nothing of how routes were computed: it looks up the longest prefix, finds the next hop on
- * the wire, and must arrive at the owner of the address.
+ * The walk knows nothing of how routes were computed: it looks up the longest prefix, finds the
+ * next hop on the wire, and must arrive at the owner of the address.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <setjmp.h>
@@ -106,9 +106,11 @@ static void all_reach_all(const struct net *net)
 {
 	for (uint32_t a = 0; a < net->n_nodes; a++)
 		for (uint32_t b = 0; b < net->n_nodes; b++)
-			if (net->nodes[a].kind != NODE_SWITCH && net->nodes[b].kind != NODE_SWITCH &&
+			if (net->nodes[a].kind != NODE_SWITCH &&
+			    net->nodes[b].kind != NODE_SWITCH &&
 			    walk(net, a, net_node_addr(net, b)) < 0)
-				fail_msg("%s does not reach %s", net->nodes[a].name, net->nodes[b].name);
+				fail_msg("%s does not reach %s", net->nodes[a].name,
+					 net->nodes[b].name);
 }
 
 static int hops(const struct net *net, const char *a, const char *b)
@@ -120,8 +122,10 @@ static void one_router(void **state)
 {
 	_cleanup_net_ struct net net;
 
-	read_text("[router r1]\n[switch s1 s2]\n[host a1 a2]\nswitch = s1\n[host b1 b2]\nswitch = s2\n"
-		  "[link r1 s1]\n[link r1 s2]\n", &net);
+	read_text(
+	    "[router r1]\n[switch s1 s2]\n[host a1 a2]\nswitch = s1\n[host b1 b2]\nswitch = s2\n"
+	    "[link r1 s1]\n[link r1 s2]\n",
+	    &net);
 	all_reach_all(&net);
 	const struct node *a1 = &net.nodes[net_find(&net, "a1")];
 
@@ -137,9 +141,11 @@ static void ring_takes_the_short_way(void **state)
 {
 	_cleanup_net_ struct net net;
 
-	read_text("[router r{1..6}]\n[host h{1..6}]\n[link r1 h1]\n[link r2 h2]\n[link r3 h3]\n"
-		  "[link r4 h4]\n[link r5 h5]\n[link r6 h6]\n[link r1 r2]\n[link r2 r3]\n[link r3 r4]\n"
-		  "[link r4 r5]\n[link r5 r6]\n[link r6 r1]\n", &net);
+	read_text(
+	    "[router r{1..6}]\n[host h{1..6}]\n[link r1 h1]\n[link r2 h2]\n[link r3 h3]\n"
+	    "[link r4 h4]\n[link r5 h5]\n[link r6 h6]\n[link r1 r2]\n[link r2 r3]\n[link r3 r4]\n"
+	    "[link r4 r5]\n[link r5 r6]\n[link r6 r1]\n",
+	    &net);
 	all_reach_all(&net);
 	assert_int_equal(hops(&net, "h1", "h6"), 3);
 	assert_int_equal(hops(&net, "h1", "h2"), 3);
@@ -155,10 +161,12 @@ static void ties_are_settled_by_the_file(void **state)
 	const struct node *r1;
 
 	read_text("[router r1 up down r2]\n[host a b]\n[link a r1]\n[link r2 b]\n[link r1 down]\n"
-		  "[link r1 up]\n[link up r2]\n[link down r2]\n", &net);
+		  "[link r1 up]\n[link up r2]\n[link down r2]\n",
+		  &net);
 	all_reach_all(&net);
 	r1 = &net.nodes[net_find(&net, "r1")];
-	uint32_t next = next_hop(&net, net_find(&net, "r1"), net_node_addr(&net, net_find(&net, "b")));
+	uint32_t next =
+	    next_hop(&net, net_find(&net, "r1"), net_node_addr(&net, net_find(&net, "b")));
 
 	assert_string_equal(net.nodes[net.ifaces[next].node].name, "down");
 	assert_true(r1->n_routes > 0);
@@ -169,9 +177,11 @@ static void several_routers_on_a_segment(void **state)
 	_cleanup_net_ struct net net;
 	const struct node *h1, *h2;
 
-	read_text("[switch s1 s2 s3 s4]\n[router r1 r2]\n[host h1 h2]\nswitch = s1\n[host a]\nswitch = s2\n"
+	read_text("[switch s1 s2 s3 s4]\n[router r1 r2]\n[host h1 h2]\nswitch = s1\n[host "
+		  "a]\nswitch = s2\n"
 		  "[host b]\nswitch = s3\n[host c]\nswitch = s4\n[link r{1..2} s1]\n[link r1 s2]\n"
-		  "[link r2 s3]\n[link r2 s4]\n", &net);
+		  "[link r2 s3]\n[link r2 s4]\n",
+		  &net);
 	all_reach_all(&net);
 	h1 = &net.nodes[net_find(&net, "h1")];
 	h2 = &net.nodes[net_find(&net, "h2")];
@@ -179,7 +189,8 @@ static void several_routers_on_a_segment(void **state)
 	assert_int_equal(h1->n_routes, 2);
 	assert_int_equal(h2->n_routes, 2);
 	assert_int_equal(h1->routes[0].prefix, 0);
-	assert_string_equal(net.nodes[net.ifaces[net_find_addr(&net, h1->routes[0].via)].node].name, "r2");
+	assert_string_equal(net.nodes[net.ifaces[net_find_addr(&net, h1->routes[0].via)].node].name,
+			    "r2");
 	assert_int_equal(h2->routes[1].iface, h2->ifaces[0]);
 	assert_int_equal(hops(&net, "h1", "a"), 2);
 	assert_int_equal(hops(&net, "h1", "c"), 2);
@@ -190,8 +201,10 @@ static void hosts_with_several_subnets(void **state)
 	_cleanup_net_ struct net net;
 
 	read_text("[switch s1 s2 s3]\n[router r1]\n[host m]\nswitch = s1\n[link m s2]\n[host a]\n"
-		  "switch = s1\n[host b]\nswitch = s2\n[host c]\nswitch = s3\n[link r1 s1]\n[link r1 s2]\n"
-		  "[link r1 s3]\n", &net);
+		  "switch = s1\n[host b]\nswitch = s2\n[host c]\nswitch = s3\n[link r1 s1]\n[link "
+		  "r1 s2]\n"
+		  "[link r1 s3]\n",
+		  &net);
 	all_reach_all(&net);
 	assert_int_equal(hops(&net, "m", "b"), 1);
 	assert_int_equal(hops(&net, "m", "c"), 2);
@@ -203,7 +216,8 @@ static void private_links(void **state)
 	_cleanup_net_ struct net net;
 	uint32_t a;
 
-	read_text("[switch s1]\n[host a b]\n[host c]\n[link a b]\n[link a s1]\n[link b s1]\n[link c s1]\n",
+	read_text("[switch s1]\n[host a b]\n[host c]\n[link a b]\n[link a s1]\n[link b s1]\n[link "
+		  "c s1]\n",
 		  &net);
 	all_reach_all(&net);
 	a = net_find(&net, "a");
@@ -284,7 +298,8 @@ static void subnets_fit(void **state)
 		snprintf(text, sizeof(text),
 			 "[network]\nsubnet = 10.0.0.0/%d\n[switch s{1..3}]\n[router r1 r2]\n"
 			 "[host a{1..20}]\nswitch = s1\n[host b{1..5}]\nswitch = s2\n[host c]\n"
-			 "switch = s3\n[link r1 s{1..2}]\n[link r2 s3]\n[link r1 r2]\n", tight[i]);
+			 "switch = s3\n[link r1 s{1..2}]\n[link r2 s3]\n[link r1 r2]\n",
+			 tight[i]);
 		read_text(text, &net);
 		all_reach_all(&net);
 		for (uint32_t a = 0; a < net.n_ifaces; a++)
@@ -304,8 +319,10 @@ static void given_blocks(void **state)
 {
 	_cleanup_net_ struct net net;
 
-	read_text("[switch s1 s2 s3]\n[router r1]\n[host a]\nswitch = s1\naddress = 10.0.1.7\n[host b]\n"
-		  "switch = s2\n[host c]\nswitch = s3\naddress = 10.0.0.130/25\n[link r1 s{1..3}]\n", &net);
+	read_text(
+	    "[switch s1 s2 s3]\n[router r1]\n[host a]\nswitch = s1\naddress = 10.0.1.7\n[host b]\n"
+	    "switch = s2\n[host c]\nswitch = s3\naddress = 10.0.0.130/25\n[link r1 s{1..3}]\n",
+	    &net);
 	all_reach_all(&net);
 	assert_int_equal(net_node_addr(&net, net_find(&net, "a")), 0x0a000107);
 	assert_int_equal(net_node_addr(&net, net_find(&net, "b")), 0x0a000201);
@@ -317,8 +334,9 @@ static void large_networks_are_quick(void **state)
 	_cleanup_net_ struct net net, star;
 	int64_t start = units_now_mono();
 
-	read_text("[router r{1..40}]\n[switch s1]\n[host h{1..3000}]\nswitch = s1\n[link r{1..40} s1]\n",
-		  &net);
+	read_text(
+	    "[router r{1..40}]\n[switch s1]\n[host h{1..3000}]\nswitch = s1\n[link r{1..40} s1]\n",
+	    &net);
 	read_text("[router r1]\n[host h{1..4000}]\n[link h{1..4000} r1]\n", &star);
 	assert_int_equal(hops(&star, "h1", "h4000"), 2);
 	assert_true(units_now_mono() - start < 10 * NSEC_PER_SEC); /* under a sanitizer */
@@ -327,17 +345,17 @@ static void large_networks_are_quick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_router),
-		cmocka_unit_test(ring_takes_the_short_way),
-		cmocka_unit_test(ties_are_settled_by_the_file),
-		cmocka_unit_test(several_routers_on_a_segment),
-		cmocka_unit_test(hosts_with_several_subnets),
-		cmocka_unit_test(private_links),
-		cmocka_unit_test(chains_are_joined),
-		cmocka_unit_test(random_networks),
-		cmocka_unit_test(subnets_fit),
-		cmocka_unit_test(given_blocks),
-		cmocka_unit_test(large_networks_are_quick),
+	    cmocka_unit_test(one_router),
+	    cmocka_unit_test(ring_takes_the_short_way),
+	    cmocka_unit_test(ties_are_settled_by_the_file),
+	    cmocka_unit_test(several_routers_on_a_segment),
+	    cmocka_unit_test(hosts_with_several_subnets),
+	    cmocka_unit_test(private_links),
+	    cmocka_unit_test(chains_are_joined),
+	    cmocka_unit_test(random_networks),
+	    cmocka_unit_test(subnets_fit),
+	    cmocka_unit_test(given_blocks),
+	    cmocka_unit_test(large_networks_are_quick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,17 +121,17 @@ static void round_trip(const struct net *net)
 }
 
 static const char rich[] =
-	"[network]\nname = rich\nseed = 18446744073709551615\nsubnet = 172.16.0.0/12\n"
-	"addresses = random\nhostnames = drawn\nipv6 = yes\nscenario_path = ./mine\n"
-	"[host lone]\nhostname = lone\n[link lone r1]\naddress r1 = 172.17.0.9\nmtu = 9000\n"
-	"[switch s{1..3}]\n[router r{1..2}]\n"
-	"[host h{1..6}]\nswitch = s1\nrate = 123456789bit\ndelay = 1.000001ms 333ns pareto\n"
-	"loss = 0.1234567%\nlimit = 77\nmtu = 1400\n"
-	"[host twin]\nswitch = s2\naddress = 172.20.1.1/20\nmac = 52:54:00:00:00:01\ncpu = 33.3%\n"
-	"memory = 100MB\npids = 64\nshare = no\n"
-	"[link twin s3]\nrate> = 1gbit\nrate< = 10mbit\ndelay< = 5ms 0s\n"
-	"[link r1 s1]\n[link s2 r1]\n[link r2 s3]\n[link r1 r2]\nmac r2 = 02:00:00:00:00:99\n"
-	"[host end]\n[link r2 end]\n[link lone end]\n";
+    "[network]\nname = rich\nseed = 18446744073709551615\nsubnet = 172.16.0.0/12\n"
+    "addresses = random\nhostnames = drawn\nipv6 = yes\nscenario_path = ./mine\n"
+    "[host lone]\nhostname = lone\n[link lone r1]\naddress r1 = 172.17.0.9\nmtu = 9000\n"
+    "[switch s{1..3}]\n[router r{1..2}]\n"
+    "[host h{1..6}]\nswitch = s1\nrate = 123456789bit\ndelay = 1.000001ms 333ns pareto\n"
+    "loss = 0.1234567%\nlimit = 77\nmtu = 1400\n"
+    "[host twin]\nswitch = s2\naddress = 172.20.1.1/20\nmac = 52:54:00:00:00:01\ncpu = 33.3%\n"
+    "memory = 100MB\npids = 64\nshare = no\n"
+    "[link twin s3]\nrate> = 1gbit\nrate< = 10mbit\ndelay< = 5ms 0s\n"
+    "[link r1 s1]\n[link s2 r1]\n[link r2 s3]\n[link r1 r2]\nmac r2 = 02:00:00:00:00:99\n"
+    "[host end]\n[link r2 end]\n[link lone end]\n";
 
 static void rich_file_round_trips(void **state)
 {
@@ -139,7 +139,8 @@ static void rich_file_round_trips(void **state)
 
 	read_text(rich, &net);
 	assert_int_equal(net.n_links, 15);
-	assert_true(node(&net, "twin")->limits.cpu > 0.3329 && node(&net, "twin")->limits.cpu < 0.3331);
+	assert_true(node(&net, "twin")->limits.cpu > 0.3329 &&
+		    node(&net, "twin")->limits.cpu < 0.3331);
 	assert_false(node(&net, "twin")->share);
 	assert_true(node(&net, "h1")->share);
 	assert_string_not_equal(node(&net, "h1")->hostname, "h1");
@@ -171,8 +172,8 @@ struct seen {
 	int result;
 };
 
-static int load_seen(void *arg, const struct net *net, const struct ini_section *s, char *const *words,
-		     size_t n_words, struct err *err)
+static int load_seen(void *arg, const struct net *net, const struct ini_section *s,
+		     char *const *words, size_t n_words, struct err *err)
 {
 	struct seen *seen = arg;
 	static const char *const known[] = {"clients", "every"};
@@ -181,8 +182,8 @@ static int load_seen(void *arg, const struct net *net, const struct ini_section 
 
 	seen->calls++;
 	for (size_t i = 0; i < n_words; i++)
-		snprintf(seen->words + strlen(seen->words), sizeof(seen->words) - strlen(seen->words),
-			 "%s,", words[i]);
+		snprintf(seen->words + strlen(seen->words),
+			 sizeof(seen->words) - strlen(seen->words), "%s,", words[i]);
 	for (size_t i = 0; i < s->n_keys; i++) {
 		if (strcmp(s->keys[i].name, "clients") != 0)
 			return topo_unknown_key(net, s, &s->keys[i], known, 2, err);
@@ -221,7 +222,8 @@ static void sections_above(void **state)
 	size_t size;
 	struct topo_section sections[] = {{"scenario", load_seen, print_seen, &seen}};
 
-	assert_int_equal(load_with("[scenario  ftp x]\nclients = h{1..2} h1\n" TWO, &seen, &net, &err), 0);
+	assert_int_equal(
+	    load_with("[scenario  ftp x]\nclients = h{1..2} h1\n" TWO, &seen, &net, &err), 0);
 	assert_int_equal(seen.calls, 1);
 	assert_int_equal(seen.nodes, 2);
 	assert_string_equal(seen.words, "ftp,x,");
@@ -238,13 +240,16 @@ static void bad_sections_above(void **state)
 		const char *text, *why;
 		int line;
 	} cases[] = {
-		{TWO "[scenario ftp]\nclients = h9\n", "unknown node 'h9'", 5},
-		{TWO "[scenario ftp]\nclients = s1\n", "names s1, which is a switch; it takes a host", 5},
-		{TWO "[scenario ftp]\nclients =\n", "key 'clients' needs the name of a node", 5},
-		{TWO "[scenario ftp]\nclients = h{1..\n", "brace", 5},
-		{TWO "[scenario ftp]\nclient = h1\n", "unknown key 'client' in [scenario]; did you mean "
-						      "'clients'?", 5},
-		{TWO "[scenaro ftp]\n", "unknown section [scenaro]; did you mean [scenario]?", 4},
+	    {TWO "[scenario ftp]\nclients = h9\n", "unknown node 'h9'", 5},
+	    {TWO "[scenario ftp]\nclients = s1\n", "names s1, which is a switch; it takes a host",
+	     5},
+	    {TWO "[scenario ftp]\nclients =\n", "key 'clients' needs the name of a node", 5},
+	    {TWO "[scenario ftp]\nclients = h{1..\n", "brace", 5},
+	    {TWO "[scenario ftp]\nclient = h1\n",
+	     "unknown key 'client' in [scenario]; did you mean "
+	     "'clients'?",
+	     5},
+	    {TWO "[scenaro ftp]\n", "unknown section [scenaro]; did you mean [scenario]?", 4},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -265,7 +270,8 @@ static void shapes(void **state)
 	_cleanup_net_ struct net net;
 
 	read_text("[switch s1]\n[host h1]\nswitch = s1\nrate = 10mbit\nrate< = 1gbit\n"
-		  "delay> = 20ms 5ms normal\nloss = 1%\n[host h2]\nswitch = s1\n", &net);
+		  "delay> = 20ms 5ms normal\nloss = 1%\n[host h2]\nswitch = s1\n",
+		  &net);
 	const struct shape *s = net.links[0].shape;
 
 	/* '>' leaves the host, for the host is the first end. */
@@ -299,8 +305,8 @@ static void share_and_scenario_path(void **state)
 	const char *text = "[network]\nshare = no\nscenario_path = not/there\n" TWO
 			   "[host x]\nswitch = s1\nshare = yes\n";
 
-	assert_int_equal(topo_load_mem("some/where/t.ini", text, strlen(text), NULL, NULL, 0, &net, &err),
-			 0);
+	assert_int_equal(
+	    topo_load_mem("some/where/t.ini", text, strlen(text), NULL, NULL, 0, &net, &err), 0);
 	assert_string_equal(net.scenario_path, "some/where/not/there");
 	assert_false(node(&net, "h1")->share);
 	assert_true(node(&net, "x")->share);
@@ -314,7 +320,8 @@ static void order_is_free(void **state)
 	_cleanup_net_ struct net net;
 
 	read_text("[link h{1..3} s1] ; three\n[link r1 s1]\naddress r1 = 10.0.9.1/24\n[host h2]\n"
-		  "address = 10.0.9.77\n[host h1]\n[host h3]\n[switch s1]\n[router r1]\n", &net);
+		  "address = 10.0.9.77\n[host h1]\n[host h3]\n[switch s1]\n[router r1]\n",
+		  &net);
 	assert_int_equal(addr_of(&net, "r1"), 0x0a000901);
 	assert_int_equal(addr_of(&net, "h2"), 0x0a00094d);
 	/* In the order of nodes: h2, h1, h3. */
@@ -337,11 +344,15 @@ static void large_files_are_quick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rich_file_round_trips),   cmocka_unit_test(examples_round_trip),
-		cmocka_unit_test(sections_above),	   cmocka_unit_test(bad_sections_above),
-		cmocka_unit_test(shapes),		   cmocka_unit_test(seed_overrides),
-		cmocka_unit_test(share_and_scenario_path), cmocka_unit_test(order_is_free),
-		cmocka_unit_test(large_files_are_quick),
+	    cmocka_unit_test(rich_file_round_trips),
+	    cmocka_unit_test(examples_round_trip),
+	    cmocka_unit_test(sections_above),
+	    cmocka_unit_test(bad_sections_above),
+	    cmocka_unit_test(shapes),
+	    cmocka_unit_test(seed_overrides),
+	    cmocka_unit_test(share_and_scenario_path),
+	    cmocka_unit_test(order_is_free),
+	    cmocka_unit_test(large_files_are_quick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
