@@ -25,7 +25,13 @@
 #include "emu/netns.h"
 #include "emu/qdisc.h"
 
-#define TBF_BURST_MIN  15000 /* bytes; below it a timer tick costs throughput */
+/*
+ * What may pass at once. It has to cover how late a timer can be, 10 ms where HZ is 100, or TCP
+ * never fills a fast link; more than that lets whole short flows through as if there were no limit.
+ */
+#define TBF_BURST_MIN  15000 /* bytes */
+#define TBF_BURST_DIV  100   /* seconds at the rate: 1/100 */
+#define TBF_QUEUE_DIV  10
 #define TBF_QUEUE_MIN  32000 /* bytes */
 #define LIMIT_DEFAULT  1000  /* packets; tc's */
 #define LIMIT_MAX      1000000
@@ -179,7 +185,7 @@ static int set_netem(struct rtnl_qdisc *q, const struct shape *s, uint32_t mtu)
 static void set_tbf(struct rtnl_qdisc *q, const struct shape *s, uint32_t mtu)
 {
 	uint64_t bytes = s->rate / 8 ? s->rate / 8 : 1;
-	uint64_t burst = bytes / 20, queue = bytes / 10; /* 50 and 100 ms */
+	uint64_t burst = bytes / TBF_BURST_DIV, queue = bytes / TBF_QUEUE_DIV;
 
 	if (burst < TBF_BURST_MIN)
 		burst = TBF_BURST_MIN;

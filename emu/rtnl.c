@@ -273,10 +273,14 @@ static void about_addr(struct rtnl *r, const struct nlmsghdr *nlh, const char *w
 
 int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix)
 {
-	struct nlmsghdr *nlh = msg_begin(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
-	uint32_t mask = prefix ? ~0u << (32 - prefix) : 0;
+	struct nlmsghdr *nlh;
 	struct ifaddrmsg *ifa;
+	uint32_t mask;
 
+	if (prefix > 32)
+		return -EINVAL;
+	mask = prefix ? ~0u << (32 - prefix) : 0;
+	nlh = msg_begin(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 	if (!nlh)
 		return -ENOMEM;
 	ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));

@@ -333,8 +333,8 @@ static void test_rate(void **state)
 	assert_true(qdisc_have_tbf());
 	l.net.links[4].shape[1].rate = 20000000; /* s2's end: what goes to h2 */
 	lab_up(&l, NULL);
-	t = transfer(&l, H1, H2, 2000000); /* 0.8 s, less at most the burst of 50 ms */
-	if (t < 0.7 || t > 1.2)
+	t = transfer(&l, H1, H2, 2000000); /* 0.8 s, less at most the burst of 10 ms */
+	if (t < 0.78 || t > 1.2)
 		fail_msg("2 MB at 20 Mbit/s took %.3f s", t);
 	assert_true(transfer(&l, H2, H1, 2000000) < 0.5); /* the other way is free */
 	lab_down(&l);
