@@ -55,7 +55,7 @@ static void print_hosts(const struct net *net, FILE *f)
 			/* A router's further addresses have names of their own. */
 			if (!first)
 				fprintf(f, "%s\n", iface->name);
-			else if (node->hostname && strcmp(node->hostname, node->name))
+			else if (node->hostname && strcmp(node->hostname, node->name) != 0)
 				fprintf(f, "%s %s\n", node->hostname, node->name);
 			else
 				fprintf(f, "%s\n", node->name);
@@ -76,7 +76,8 @@ static bool is_shareable(const char *path)
 	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
 		if (!strcmp(path, system[i]))
 			return false;
-	return strncmp(path, "/dev/", 5) && strncmp(path, "/proc/", 6) && strncmp(path, "/sys/", 5);
+	return strncmp(path, "/dev/", 5) != 0 && strncmp(path, "/proc/", 6) != 0 &&
+	       strncmp(path, "/sys/", 5) != 0;
 }
 
 static int print_folders(struct emu *e, FILE *f, struct err *err)
@@ -398,7 +399,7 @@ static int settle_init(struct host *h, struct err *err)
 	if (strlen(hostname) >= sizeof(hello.hostname))
 		return err_usage(err, "%s: the host name '%s' is longer than %d bytes", node->name,
 				 hostname, HOST_NAME_MAX);
-	strcpy(hello.hostname, hostname);
+	memcpy(hello.hostname, hostname, strlen(hostname) + 1);
 	r = cgroup_enter_limits(h->emu->cgroup, node->name, h->pid, err);
 	if (r < 0)
 		return r;

@@ -72,7 +72,7 @@ static int put_env(char **list, const char *entry)
 
 	if (!copy)
 		return -ENOMEM;
-	while (list[i] && strncmp(list[i], entry, name))
+	while (list[i] && strncmp(list[i], entry, name) != 0)
 		i++;
 	free(list[i]);
 	list[i] = copy;
@@ -311,15 +311,19 @@ int prog_start(struct prog *p, prog_end_fn *end, void *arg, struct err *err)
 /* Sends to each process of the cgroup; how many there were, or -errno. */
 static int signal_each(const struct prog *p, int sig)
 {
-	int fd = openat(p->cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC), n = 0, pid;
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "re");
+	int fd = openat(p->cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC), n = 0;
+	_cleanup_fclose_ FILE *f = fd < 0 ? NULL : fdopen(fd, "re");
+	char line[32];
 
 	if (!f)
 		return -errno;
-	while (fscanf(f, "%d", &pid) == 1)
-		if (pid > 0 && kill(pid, sig) == 0)
+	while (fgets(line, sizeof(line), f)) {
+		long pid = strtol(line, NULL, 10);
+
+		/* 0 is a process of a pid namespace that we do not see; to kill() it is our group. */
+		if (pid > 0 && kill((pid_t)pid, sig) == 0)
 			n++;
-	fclose(f);
+	}
 	return n;
 }
 
@@ -455,7 +459,7 @@ int prog_run(struct emu *e, const struct prog_spec *spec, int *ret_wstatus, stru
 	struct prog *p = NULL;
 	int r = prog_new(e, spec, &p, err);
 
-	if (r < 0)
+	if (!p)
 		return r;
 	r = prog_start(p, on_run_end, &end, err);
 	while (r == 0 && !end.ended) {

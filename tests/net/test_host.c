@@ -362,7 +362,7 @@ static void test_killed(void **state)
 	assert_non_null(fgets(run, sizeof(run), f));
 	run[strcspn(run, "\n")] = '\0';
 	while (n < 16 && fgets(line, sizeof(line), f) && isdigit((unsigned char)line[0])) {
-		pidfd[n] = (int)syscall(SYS_pidfd_open, atoi(line), 0);
+		pidfd[n] = (int)syscall(SYS_pidfd_open, strtol(line, NULL, 10), 0);
 		assert_true(pidfd[n] >= 0);
 		n++;
 	}
