@@ -5,19 +5,27 @@
 . "$scenario_dir/account.sh"
 . "$scenario_dir/options.sh"
 
-# command NUMBER: one of the lines that people type.
+# prefix NAME: what people type of a file's name.
+prefix()
+{
+	printf '%s*' "${1%"${1#????}"}"
+}
+
+# command_line NUMBER: one of the lines that people type.
 command_line()
 {
+	a=$(prefix "$file1")
+	b=$(prefix "$file2")
 	case $1 in
 	1) echo 'ls -l' ;;
 	2) echo pwd ;;
 	3) echo 'uname -a' ;;
 	4) echo 'df -h .' ;;
-	5) echo "wc $file1 $file2" ;;
-	6) echo "sha256sum $file1" ;;
-	7) echo "od -c $file2 | head" ;;
+	5) echo "wc $a $b" ;;
+	6) echo "sha256sum $a" ;;
+	7) echo "od -c $b | head" ;;
 	8) echo 'id' ;;
-	9) echo "cp $file1 copy && ls -l copy" ;;
+	9) echo "cp $a copy && ls -l copy" ;;
 	esac
 }
 
