@@ -13,8 +13,14 @@
 #define DIST_SPACE " \t\n"
 
 /* What a parameter may be. The first three take the unit of the context. */
-enum dist_role { ROLE_ANY, ROLE_NOT_NEGATIVE, ROLE_POSITIVE, ROLE_BARE, ROLE_BARE_POSITIVE,
-		 ROLE_BARE_NOT_NEGATIVE };
+enum dist_role {
+	ROLE_ANY,
+	ROLE_NOT_NEGATIVE,
+	ROLE_POSITIVE,
+	ROLE_BARE,
+	ROLE_BARE_POSITIVE,
+	ROLE_BARE_NOT_NEGATIVE,
+};
 
 struct dist_param {
 	const char *name;
@@ -33,7 +39,8 @@ static const struct dist_row {
 	[DIST_NORMAL] = {"normal", {{"mean", ROLE_ANY}, {"sd", ROLE_NOT_NEGATIVE}}, false},
 	[DIST_LOGNORMAL] = {"lognormal", {{"mu", ROLE_BARE}, {"sigma", ROLE_BARE_NOT_NEGATIVE}},
 			    false},
-	[DIST_PARETO] = {"pareto", {{"scale", ROLE_POSITIVE}, {"shape", ROLE_BARE_POSITIVE}}, false},
+	[DIST_PARETO] = {"pareto", {{"scale", ROLE_POSITIVE}, {"shape", ROLE_BARE_POSITIVE}},
+			 false},
 	[DIST_CAUCHY] = {"cauchy", {{"location", ROLE_ANY}, {"scale", ROLE_POSITIVE}}, true},
 	[DIST_WEIBULL] = {"weibull", {{"scale", ROLE_POSITIVE}, {"shape", ROLE_BARE_POSITIVE}},
 			  false},

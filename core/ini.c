@@ -1,10 +1,10 @@
 /*
  * Reads INI files through inih, line by line, so that nothing is cut and every error has its line.
  *
- * inih splits lines into names and values and joins continuation lines. What it would do silently is
- * done here before a line reaches it: a section header is handed over as "[N]", for inih keeps only
- * 49 bytes of a name and says nothing of a section without keys; a comment is cut off, for its
- * versions differ on comments after a continuation line; and a line that is refused goes no further.
+ * inih splits lines into names and values and joins continuation lines. What it would do silently
+ * is done here before a line reaches it: a section header is handed over as "[N]", for inih keeps
+ * only 49 bytes of a name and says nothing of a section without keys; a comment is cut off, for
+ * its versions differ on comments after a continuation line; and a refused line goes no further.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/ini.h"
@@ -171,7 +171,7 @@ static int read_header(struct reader *r, const char *s, const char *end)
 	return 0;
 }
 
-/* A line that is neither blank, comment nor header: does it have the form of a key or continue one? */
+/* Does a line that is neither blank, comment nor header have the form of a key, or continue one? */
 static int check_key(struct reader *r, const char *s, const char *text, const char *end)
 {
 	const char *eq = memchr(text, '=', end - text), *colon = memchr(text, ':', end - text);
@@ -179,7 +179,8 @@ static int check_key(struct reader *r, const char *s, const char *text, const ch
 	r->continues = text > s && r->more;
 	if (text > s && *text == '[')
 		return err_at(r->err, r->ini->file, r->line,
-			      "a section header must begin its line, without white space before it");
+			      "a section header must begin its line, without white space "
+			      "before it");
 	if (r->continues)
 		return 0;
 	if (text > s && r->ini->n_sections)

@@ -4,7 +4,8 @@
  * Debian's inih cuts a line at 200 bytes, has no line numbers, says nothing of a section without
  * keys, and ends a value at " ;". So each line is fed to it through ini_parse_stream() after our own
  * look: an overlong line, a NUL byte, bytes that are not UTF-8, or a " ;" inside quotes is refused
- * with its line. A line that begins with white space continues the value above it (joined by "\n").
+ * with its line. A line that begins with white space continues the value above it (joined by "\n"),
+ * so headers and keys begin their line. A key is followed by '=', never ':'.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CORE_INI_H

@@ -1,7 +1,7 @@
 /*
- * The event loop. Registrations are looked up when an event is handled, not when it arrived: an fd or
- * timer that a callback deletes is never called afterwards, even if its event is waiting already. An
- * fd closed and opened again in between is told apart by a generation number.
+ * The event loop. Registrations are looked up when an event is handled, not when it arrived: an fd
+ * or timer that a callback deletes is never called afterwards, even if its event is waiting
+ * already. An fd closed and opened again in between is told apart by a generation number.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/loop.h"

@@ -28,7 +28,7 @@ static int strv_push(struct strv *v, char *s)
 
 	if (!own)
 		return -ENOMEM;
-	/* Strings and the NULL lie in a power of two of slots, 8 or more: grow when that is full. */
+	/* Strings and the NULL lie in a power of two of slots, 8 or more: grow when it is full. */
 	if (!v->s || (v->n + 1 >= STRV_MIN && !((v->n + 1) & v->n))) {
 		size_t room = v->n + 1 < STRV_MIN ? STRV_MIN : 2 * (v->n + 1);
 		char **more = realloc(v->s, room * sizeof(*more));
@@ -133,7 +133,8 @@ static int append_range(struct strv *heads, const char *s, size_t len, const str
 }
 
 /* Expands a word of len bytes into ret: a list of beginnings is made longer range by range. */
-static int expand_word(const char *s, size_t len, size_t room, struct strv *ret, const char **ret_why)
+static int expand_word(const char *s, size_t len, size_t room, struct strv *ret,
+		       const char **ret_why)
 {
 	_cleanup_strv_ struct strv heads = {0};
 	const char *end = s + len;

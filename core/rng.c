@@ -38,7 +38,7 @@ void rng_open(struct rng *r, uint64_t seed, const char *path_fmt, ...)
 	if (len < 0)
 		len = 0;
 
-	/* The whole length goes in too, so that a path cut at RNG_PATH_MAX is not its own prefix. */
+	/* The whole length goes in too: a path cut at RNG_PATH_MAX is not its own prefix. */
 	store_le64(head, seed);
 	store_le64(head + 8, (uint64_t)len);
 	SHA256Init(&sha);

@@ -21,7 +21,8 @@ static const struct unit units_time[] = {
 	{"ms", NSEC_PER_MSEC},	    {"us", NSEC_PER_USEC},	{"ns", 1},
 };
 static const struct unit units_rate[] = {
-	{"tbit", 1000000000000}, {"gbit", 1000000000}, {"mbit", 1000000}, {"kbit", 1000}, {"bit", 1},
+	{"tbit", 1000000000000}, {"gbit", 1000000000}, {"mbit", 1000000},
+	{"kbit", 1000},		 {"bit", 1},
 };
 static const struct unit units_size[] = {
 	{"TiB", 1ull << 40}, {"TB", 1000000000000}, {"GiB", 1 << 30}, {"GB", 1000000000},
@@ -181,7 +182,8 @@ int units_parse_size(const char *s, uint64_t *ret_bytes, const char **ret_why)
 		return r;
 	u = find_unit(units_size, sizeof(units_size) / sizeof(*u), *rest ? rest : "B", strcmp);
 	if (!u) {
-		*ret_why = "unknown unit; use B, kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB";
+		*ret_why = "unknown unit; use B, kB, MB, GB, TB (powers of 1000) or "
+			   "KiB, MiB, GiB, TiB";
 		return -EINVAL;
 	}
 	return scale_decimal(&d, u->size, UINT64_MAX, "is not a whole number of bytes", ret_bytes,
@@ -328,7 +330,8 @@ const char *units_format_rate(char *buf, size_t size, uint64_t bps)
 
 const char *units_format_size(char *buf, size_t size, uint64_t bytes)
 {
-	return format_shortest(buf, size, bytes, units_size, sizeof(units_size) / sizeof(*units_size));
+	return format_shortest(buf, size, bytes, units_size,
+			       sizeof(units_size) / sizeof(*units_size));
 }
 
 const char *units_human_size(char *buf, size_t size, uint64_t bytes)

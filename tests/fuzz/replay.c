@@ -1,6 +1,6 @@
 /*
- * Gives files, and the files in folders, to a fuzz target: without libFuzzer a target is a test over
- * its seeds, and a crash that was found once stays a test.
+ * Gives files, and the files in folders, to a fuzz target: without libFuzzer a target is a test
+ * over its seeds, and a crash that was found once stays a test.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <dirent.h>

@@ -13,7 +13,8 @@
 #include <string.h>
 #include "core/dist.h"
 
-#define N 20000
+#define N    20000
+#define NONE -INFINITY, INFINITY /* no min, no max */
 
 static struct dist parse(const char *s, enum dist_unit unit)
 {
@@ -32,38 +33,38 @@ static void test_parse(void **state)
 		enum dist_unit unit;
 		struct dist d;
 	} cases[] = {
-		{"5", DIST_NUMBER, {DIST_CONSTANT, 5, 0, 0, false, -INFINITY, INFINITY}},
-		{"-0.5", DIST_NUMBER, {DIST_CONSTANT, -0.5, 0, 0, false, -INFINITY, INFINITY}},
-		{"60ms", DIST_TIME, {DIST_CONSTANT, 0.06, 0, 0, false, -INFINITY, INFINITY}},
-		{"10MB", DIST_SIZE, {DIST_CONSTANT, 1e7, 0, 0, false, -INFINITY, INFINITY}},
-		{"exponential(4s)", DIST_TIME, {DIST_EXPONENTIAL, 4, 0, 0, false, -INFINITY, INFINITY}},
+		{"5", DIST_NUMBER, {DIST_CONSTANT, 5, 0, 0, false, NONE}},
+		{"-0.5", DIST_NUMBER, {DIST_CONSTANT, -0.5, 0, 0, false, NONE}},
+		{"60ms", DIST_TIME, {DIST_CONSTANT, 0.06, 0, 0, false, NONE}},
+		{"10MB", DIST_SIZE, {DIST_CONSTANT, 1e7, 0, 0, false, NONE}},
+		{"exponential(4s)", DIST_TIME, {DIST_EXPONENTIAL, 4, 0, 0, false, NONE}},
 		{"2+exponential(10)", DIST_NUMBER,
-		 {DIST_EXPONENTIAL, 10, 0, 2, false, -INFINITY, INFINITY}},
+		 {DIST_EXPONENTIAL, 10, 0, 2, false, NONE}},
 		{" 2 + exponential( 10 , max = 29 ) ", DIST_NUMBER,
 		 {DIST_EXPONENTIAL, 10, 0, 2, false, -INFINITY, 31}},
-		{"uniform(1s, 3s)", DIST_TIME, {DIST_UNIFORM, 1, 3, 0, false, -INFINITY, INFINITY}},
+		{"uniform(1s, 3s)", DIST_TIME, {DIST_UNIFORM, 1, 3, 0, false, NONE}},
 		{"uniform(-5ms,max=5ms)", DIST_TIME,
-		 {DIST_UNIFORM, -0.005, 0.005, 0, false, -INFINITY, INFINITY}},
+		 {DIST_UNIFORM, -0.005, 0.005, 0, false, NONE}},
 		{"normal(mean=20ms, sd=5ms)", DIST_TIME,
-		 {DIST_NORMAL, 0.02, 0.005, 0, false, -INFINITY, INFINITY}},
+		 {DIST_NORMAL, 0.02, 0.005, 0, false, NONE}},
 		{"normal(sd=5, mean=20, min=0)", DIST_NUMBER,
 		 {DIST_NORMAL, 20, 5, 0, false, 0, INFINITY}},
 		{"pareto(scale=1, shape=2)", DIST_NUMBER,
-		 {DIST_PARETO, 1, 2, 0, false, -INFINITY, INFINITY}},
+		 {DIST_PARETO, 1, 2, 0, false, NONE}},
 		{"pareto(1kB, 1.5)", DIST_SIZE,
-		 {DIST_PARETO, 1000, 1.5, 0, false, -INFINITY, INFINITY}},
+		 {DIST_PARETO, 1000, 1.5, 0, false, NONE}},
 		{"cauchy(0, 5000)", DIST_NUMBER,
-		 {DIST_CAUCHY, 0, 5000, 0, false, -INFINITY, INFINITY}},
-		{"cauchy(5000)", DIST_NUMBER, {DIST_CAUCHY, 0, 5000, 0, false, -INFINITY, INFINITY}},
-		{"cauchy(scale=7)", DIST_NUMBER, {DIST_CAUCHY, 0, 7, 0, false, -INFINITY, INFINITY}},
+		 {DIST_CAUCHY, 0, 5000, 0, false, NONE}},
+		{"cauchy(5000)", DIST_NUMBER, {DIST_CAUCHY, 0, 5000, 0, false, NONE}},
+		{"cauchy(scale=7)", DIST_NUMBER, {DIST_CAUCHY, 0, 7, 0, false, NONE}},
 		{"2+abs(cauchy(5000))", DIST_SIZE,
-		 {DIST_CAUCHY, 0, 5000, 2, true, -INFINITY, INFINITY}},
+		 {DIST_CAUCHY, 0, 5000, 2, true, NONE}},
 		{"abs(cauchy(5000, max=100))", DIST_NUMBER,
 		 {DIST_CAUCHY, 0, 5000, 0, true, -INFINITY, 100}},
-		{"weibull(2s, 0.5)", DIST_TIME, {DIST_WEIBULL, 2, 0.5, 0, false, -INFINITY, INFINITY}},
-		{"gamma(3, 2s)", DIST_TIME, {DIST_GAMMA, 3, 2, 0, false, -INFINITY, INFINITY}},
+		{"weibull(2s, 0.5)", DIST_TIME, {DIST_WEIBULL, 2, 0.5, 0, false, NONE}},
+		{"gamma(3, 2s)", DIST_TIME, {DIST_GAMMA, 3, 2, 0, false, NONE}},
 		{"lognormal(-1, 0.5)", DIST_TIME,
-		 {DIST_LOGNORMAL, -1, 0.5, 0, false, -INFINITY, INFINITY}},
+		 {DIST_LOGNORMAL, -1, 0.5, 0, false, NONE}},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -72,8 +73,8 @@ static void test_parse(void **state)
 
 		if (d.kind != e->kind || d.a != e->a || d.b != e->b || d.offset != e->offset ||
 		    d.abs != e->abs || d.min != e->min || d.max != e->max)
-			fail_msg("'%s': kind %d a %g b %g offset %g abs %d min %g max %g", cases[i].s,
-				 d.kind, d.a, d.b, d.offset, d.abs, d.min, d.max);
+			fail_msg("'%s': kind %d a %g b %g offset %g abs %d min %g max %g",
+				 cases[i].s, d.kind, d.a, d.b, d.offset, d.abs, d.min, d.max);
 	}
 }
 
@@ -245,7 +246,8 @@ static void test_draws(void **state)
 		}
 		mean = sum / N;
 		sd = sqrt(square / N - mean * mean);
-		if (!isnan(dc->mean) && !isnan(dc->sd) && fabs(mean - dc->mean) > 5 * dc->sd / sqrt(N))
+		if (!isnan(dc->mean) && !isnan(dc->sd) &&
+		    fabs(mean - dc->mean) > 5 * dc->sd / sqrt(N))
 			fail_msg("%s: mean %g, not %g", dc->s, mean, dc->mean);
 		if (!isnan(dc->sd) && fabs(sd / dc->sd - 1) > 0.05)
 			fail_msg("%s: deviation %g, not %g", dc->s, sd, dc->sd);

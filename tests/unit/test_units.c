@@ -24,8 +24,9 @@ static void test_time(void **state)
 		{"0.000000001s", 1},  {"9223372036854775807ns", INT64_MAX},
 	};
 	static const char *const bad[] = {
-		"", "5", "s", "-1s", "5 ms", "5m", "5MS", "1e3s", "1..5s", "1.s", "0.5ns", " 5s", "5s ",
-		"9223372036854775808ns", "2562048h", "99999999999999999999999s", "0x5s", "inf", "nan",
+		"", "5", "s", "-1s", "5 ms", "5m", "5MS", "1e3s", "1..5s", "1.s", "0.5ns", " 5s",
+		"5s ", "9223372036854775808ns", "2562048h", "99999999999999999999999s", "0x5s",
+		"inf", "nan",
 		"5ss", "1,5s", "0.0000000000000000000000001s", "--5s",
 	};
 	const char *why;
@@ -57,8 +58,8 @@ static void test_rate(void **state)
 		{"1.5Mbit", 1500000}, {"2.5gbit", 2500000000}, {"1tbit", 1000000000000},
 	};
 	static const char *const bad[] = {
-		"", "0", "0mbit", "50", "50mbps", "50m", "-1mbit", "0.5bit", "99999999999tbit", "mbit",
-		"1.0001bit", "50mbit/s",
+		"", "0", "0mbit", "50", "50mbps", "50m", "-1mbit", "0.5bit", "99999999999tbit",
+		"mbit", "1.0001bit", "50mbit/s",
 	};
 	const char *why;
 
@@ -90,8 +91,8 @@ static void test_size(void **state)
 		{"1TiB", 1ull << 40}, {"18446744073709551615", UINT64_MAX},
 	};
 	static const char *const bad[] = {
-		"", "1K", "1KB", "1kb", "1.5B", "-1", "1 MiB", "18446744073709551616", "99999999TiB",
-		"MiB", "1m",
+		"", "1K", "1KB", "1kb", "1.5B", "-1", "1 MiB", "18446744073709551616",
+		"99999999TiB", "MiB", "1m",
 	};
 	const char *why;
 
@@ -164,7 +165,8 @@ static void test_uint_and_bool(void **state)
 	v = 77;
 	assert_int_equal(units_parse_uint("101", 1, 100, &v, &why), -EINVAL);
 	assert_string_equal(why, "must be from 1 to 100");
-	assert_int_equal(units_parse_uint("18446744073709551616", 0, UINT64_MAX, &v, &why), -EINVAL);
+	assert_int_equal(units_parse_uint("18446744073709551616", 0, UINT64_MAX, &v, &why),
+			 -EINVAL);
 	assert_int_equal(units_parse_uint("-1", 0, 9, &v, &why), -EINVAL);
 	assert_int_equal(units_parse_uint("1x", 0, 9, &v, &why), -EINVAL);
 	assert_int_equal(units_parse_uint("", 0, 9, &v, &why), -EINVAL);
@@ -227,17 +229,17 @@ static void test_formats_read_back(void **state)
 		uint64_t v = draw_value(&r, i), back = ~v;
 		int64_t ns = v >> 1, ns_back = -1;
 
-		assert_int_equal(units_parse_size(units_format_size(buf, sizeof(buf), v), &back, &why),
-				 0);
+		units_format_size(buf, sizeof(buf), v);
+		assert_int_equal(units_parse_size(buf, &back, &why), 0);
 		assert_int_equal(back, v);
-		assert_int_equal(
-			units_parse_time(units_format_time(buf, sizeof(buf), ns), &ns_back, &why), 0);
+		units_format_time(buf, sizeof(buf), ns);
+		assert_int_equal(units_parse_time(buf, &ns_back, &why), 0);
 		assert_int_equal(ns_back, ns);
 		if (!v)
 			continue;
 		back = 0;
-		assert_int_equal(units_parse_rate(units_format_rate(buf, sizeof(buf), v), &back, &why),
-				 0);
+		units_format_rate(buf, sizeof(buf), v);
+		assert_int_equal(units_parse_rate(buf, &back, &why), 0);
 		assert_int_equal(back, v);
 	}
 }
