@@ -1,13 +1,13 @@
 /*
  * Runs a plan in a network that is up: servers, then activities at their times, then the end.
  *
- * Theory of operation. One thread, one loop; everything is a callback. Each server goes through its clients'
- * setup scripts, start, readiness (a BPF event says that its port is open) and, last, SIGTERM. When all
- * are ready the clock starts: the schedule is open-loop, so an activity starts at its planned
- * time whether or not earlier ones have ended. Scripts that change a server host (setup, before)
- * run one after another on each host, because what they edit (accounts, folders) does not lock itself.
- * An activity ends when its run script has, and what it expects of the server's log has been seen or
- * not come in time.
+ * Theory of operation. One thread, one loop; everything is a callback. Each server goes through
+ * its clients' setup scripts, start, readiness (a BPF event says that its port is open) and, last,
+ * SIGTERM. When all are ready the clock starts: the schedule is open-loop, so an activity starts
+ * at its planned time whether or not earlier ones have ended. Scripts that change a server host
+ * (setup, before) run one after another on each host, because what they edit (accounts, folders)
+ * does not lock itself. An activity ends when its run script has, and what it expects of the
+ * server's log has been seen or not come in time.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef ENGINE_ENGINE_H
@@ -44,7 +44,10 @@ struct engine_opts {
 	void *progress_arg;
 };
 
-/* Drives the loop to the end of everything; there is at least one use. results has one row for each activity of the plan. */
+/*
+ * Drives the loop to the end of everything; there is at least one use. results has one row for
+ * each activity of the plan.
+ */
 int engine_run(const struct engine_opts *opts, struct result *results, struct err *err);
 void results_free(struct result *results, size_t n);
 

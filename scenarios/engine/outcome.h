@@ -1,8 +1,9 @@
 /*
  * How one knows that an activity went well: its expectations against what happened.
  *
- * Lines of the client's and the server's output and the exit status are fed in; the first expectation,
- * in the order of scenario.ini, that did not come true names the failure. Needs no kernel and no clock.
+ * Lines of the client's and the server's output and the exit status are fed in; the first
+ * expectation, in the order of scenario.ini, that did not come true names the failure. Needs no
+ * kernel and no clock.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef ENGINE_OUTCOME_H

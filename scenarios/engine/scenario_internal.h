@@ -1,10 +1,15 @@
-/* What the readers of scenario.ini share (scenario.c, sub.c, input.c); nobody else's. */
+/* What the readers of scenario.ini share (scenario*.c, sub.c, input.c); nobody else's. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef ENGINE_SCENARIO_INTERNAL_H
 #define ENGINE_SCENARIO_INTERNAL_H
 
 #include "core/ini.h"
 #include "scenarios/engine/scenario.h"
+
+/* Lower-case letters, digits and '-': a scenario, a subscenario, a class. */
+bool scenario_name_ok(const char *name);
+/* Every section of the file, every error of it; name and dir are set. */
+int scenario_read(struct scenario *s, const struct ini *ini, struct err *err);
 
 /* Reads "word 2+exponential(10) max 31" and appends it to the array; name must be new and legal. */
 int input_add(struct input **inputs, size_t *n, const char *name, const struct ini *ini,
