@@ -245,7 +245,8 @@ static int prepare(struct activity *a)
 	if (r == 0)
 		r = outcome_init(&a->outcome, a->plan->sub, &a->vars, &why);
 	if (r)
-		return why ? err_failed(a->e->err, "activity %" PRIu32 ": %s", a->plan->id, why) : r;
+		return why ? err_failed(a->e->err, "activity %" PRIu32 ": %s", a->plan->id, why)
+			   : r;
 	if (fstat(a->server->log_fd, &st))
 		return err_sys(a->e->err, errno, "%s", a->server->log);
 	a->log_offset = st.st_size;

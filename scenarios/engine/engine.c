@@ -371,8 +371,9 @@ static int watch(struct engine *e)
 	if (mkdir(logs, 0755) && errno != EEXIST)
 		return err_sys(e->err, errno, "%s", logs);
 	if (fd < 0)
-		return err_missing(e->err, "without BPF programs (rung none) there is no knowing when "
-					   "a server is ready; see 'detnet doctor'");
+		return err_missing(e->err,
+				   "without BPF programs (rung none) there is no knowing when "
+				   "a server is ready; see 'detnet doctor'");
 	e->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (e->inotify_fd < 0)
 		return err_sys(e->err, errno, "inotify");

@@ -178,7 +178,8 @@ static int unknown_kind(const char *word, char **ret_why)
 		r = asprintf(ret_why, "unknown kind '%s'; did you mean '%s'?", word, near);
 	else
 		r = asprintf(ret_why,
-			     "unknown kind '%s'; use number, size, time, word, choice or text", word);
+			     "unknown kind '%s'; use number, size, time, word, choice or text",
+			     word);
 	return r < 0 ? -ENOMEM : -EINVAL;
 }
 
@@ -233,8 +234,8 @@ int input_add(struct input **inputs, size_t *n, const char *name, const struct i
 			      "input '%s': the name is taken; scripts have a variable of it", name);
 	for (size_t i = 0; i < *n; i++)
 		if (!strcmp((*inputs)[i].name, name))
-			return err_at(err, ini->file, k->line, "input '%s' is also in line %d", name,
-				      (*inputs)[i].line);
+			return err_at(err, ini->file, k->line, "input '%s' is also in line %d",
+				      name, (*inputs)[i].line);
 	more = reallocarray(*inputs, *n + 1, sizeof(**inputs));
 	if (!more)
 		return -ENOMEM;

@@ -10,7 +10,8 @@
 
 /* What a run leaves, and so what clearing may remove. */
 static const char *const files[] = {
-	"manifest.json", "topology.ini", "capture.pcapng", "flows.csv", "activities.csv", "owners.csv",
+	"manifest.json", "topology.ini",   "capture.pcapng",
+	"flows.csv",	 "activities.csv", "owners.csv",
 };
 
 static int make_path(const char *path, struct err *err)
@@ -56,8 +57,10 @@ static int check_ours(const char *out, bool *ret_empty, struct err *err)
 			continue;
 		*ret_empty = false;
 		if (!ours(e->d_name))
-			r = err_usage(err, "%s holds '%s', which is not of a run of detnet; give an "
-					   "empty or new folder with -o", out, e->d_name);
+			r = err_usage(err,
+				      "%s holds '%s', which is not of a run of detnet; give an "
+				      "empty or new folder with -o",
+				      out, e->d_name);
 	}
 	closedir(d);
 	return r;

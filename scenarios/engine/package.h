@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include "core/range.h"
 
-/* The version of each name, NULL for one that is not installed; an array to be freed with its strings. */
+/* The version of each name, NULL for one that is not installed; an array to be freed with its
+ * strings. */
 int package_versions(const struct strv *names, char ***ret);
 void package_versions_free(char **versions, size_t n);
 /* The words joined by spaces; with only_missing those packages that are not installed, or all

@@ -90,8 +90,8 @@ static int add_activity(struct list *l, const struct plan_client *c, const char 
 }
 
 /*
- * The client's starts: the first falls anywhere in the first interval, so that clients with a constant
- * interval do not march in step. Its subs go round in an order shuffled anew each time.
+ * The client's starts: the first falls anywhere in the first interval, so that clients with a
+ * constant interval do not march in step. Its subs go round in an order shuffled anew each time.
  */
 static int plan_client(struct list *l, struct plan_client *c, const struct net *net,
 		       int64_t duration, struct err *err)
@@ -118,8 +118,8 @@ static int plan_client(struct list *l, struct plan_client *c, const struct net *
 
 		if (l->n >= PLAN_MAX)
 			return err_at(err, net->file, use->line,
-				      "more than %d activities; make 'every' longer or give 'count'",
-				      PLAN_MAX);
+				      "more than %d activities; a longer 'every' or a 'count' "
+				      "makes fewer", PLAN_MAX);
 		if (i == 0)
 			rng_shuffle(&subs, order, use->n_subs, sizeof(*order));
 		r = add_activity(l, c, path, net->seed, order[i], k + 1, at);

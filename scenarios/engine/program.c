@@ -25,7 +25,8 @@ static int register_owner(const struct stage *st, const struct program_spec *spe
 	int r;
 
 	if (o.id == OWNER_NONE)
-		return err_failed(err, "more than %u processes: the owner ids of one run are used up",
+		return err_failed(err,
+				  "more than %u processes: the owner ids of one run are used up",
 				  OWNER_MASK - OWNER_FIRST);
 	r = owners_add_program(st->owners, &o);
 	if (r == 0)

@@ -1,4 +1,5 @@
-/* A whole experiment, from files to files: what is checked, built, run, captured and written when. */
+/* A whole experiment, from files to files: what is checked, built, run, captured and written when.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
@@ -97,8 +98,10 @@ static int prepare(struct run *r)
 	if (e)
 		return e;
 	if (!r->uses.n)
-		return err_usage(r->err, "%s: there is no [scenario NAME] section, so nothing to run; "
-					 "'detnet %s' opens the shell", o->topo, o->topo);
+		return err_usage(r->err,
+				 "%s: there is no [scenario NAME] section, so nothing to run; "
+				 "'detnet %s' opens the shell",
+				 o->topo, o->topo);
 	if (o->duration)
 		r->uses.duration = o->duration;
 	if (!r->uses.duration)
@@ -233,8 +236,9 @@ static int check_integrity(const struct dataset *d, struct err *err)
 	int r = 0;
 
 	if (c->drops)
-		r = err_integrity(err, "%llu packets were lost before the capture saw them; give it "
-				       "room with 'ring = 256MiB' in [capture], or run less at once",
+		r = err_integrity(err,
+				  "%llu packets were lost before the capture saw them; give it "
+				  "room with 'ring = 256MiB' in [capture], or run less at once",
 				  (unsigned long long)c->drops);
 	if (c->unlabelled)
 		r = err_integrity(err, "%llu of %llu packets have no owner",

@@ -14,7 +14,7 @@
 
 struct run_progress {
 	int64_t elapsed, duration; /* ns */
-	const char *phase;	   /* "building", "starting servers", "running", "finishing", … */
+	const char *phase;         /* "building", "starting servers", "running", "finishing", … */
 	struct capture_stats capture;
 	unsigned planned, running, done, failed; /* activities */
 };

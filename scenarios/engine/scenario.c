@@ -92,7 +92,8 @@ static int list_folder(const char *folder, struct strv *ret)
 	if (!d)
 		return -errno;
 	while (r == 0 && (e = readdir(d))) {
-		if (e->d_name[0] != '.' && scenario_name_ok(e->d_name) && has_scenario(folder, e->d_name))
+		if (e->d_name[0] != '.' && scenario_name_ok(e->d_name) &&
+		    has_scenario(folder, e->d_name))
 			r = strv_add(ret, e->d_name);
 	}
 	closedir(d);

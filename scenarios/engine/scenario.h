@@ -1,9 +1,9 @@
 /*
  * A scenario: a folder of data that says which programs talk, how, and how one knows it went well.
  *
- * The folder holds scenario.ini and the scripts and configuration files that it names; docs/scenario.md
- * is the reference. Nothing of a scenario is compiled in: ours are found beside the program, a
- * user's in the folders of scenario_path.
+ * The folder holds scenario.ini and the scripts and configuration files that it names;
+ * docs/scenario.md is the reference. Nothing of a scenario is compiled in: ours are found beside
+ * the program, a user's in the folders of scenario_path.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef ENGINE_SCENARIO_H
@@ -30,7 +30,7 @@ enum expect_where { EXPECT_EXIT, EXPECT_CLIENT, EXPECT_SERVER };
 struct expect {
 	enum expect_where where;
 	int exit_code;	/* EXPECT_EXIT */
-	char *pattern;	/* extended regular expression; ${input} is replaced, quoted, before use */
+	char *pattern;  /* extended regular expression; ${input} is replaced, quoted, before use */
 	int line;
 };
 
@@ -52,7 +52,7 @@ struct scenario {
 	bool attack;
 	struct strv packages, programs; /* Debian packages; programs looked for in PATH */
 	char *server_start;		/* script that becomes the daemon, in the foreground */
-	char *client_setup;		/* script run in the server host once for each client, or NULL */
+	char *client_setup; /* script run in the server host once for each client, or NULL */
 	uint8_t ready_proto;		/* IPPROTO_TCP or IPPROTO_UDP */
 	uint16_t *ready_ports;
 	size_t n_ready_ports;

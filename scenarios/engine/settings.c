@@ -80,7 +80,8 @@ static int load_once(struct uses *u, const struct net *net, const struct ini_sec
 	int r = 0, one;
 
 	if (n_words)
-		return err_at(err, net->file, sec->line, "[%s]: the section has no name", sec->name);
+		return err_at(err, net->file, sec->line, "[%s]: the section has no name",
+			      sec->name);
 	if (*line)
 		return err_at(err, net->file, sec->line, "[%s] is also in line %d", sec->name,
 			      *line);

@@ -168,8 +168,8 @@ int sub_add(struct scenario *s, const struct ini *ini, const struct ini_section 
 
 	for (size_t i = 0; i < s->n_subs; i++)
 		if (!strcmp(s->subs[i].name, name))
-			return err_at(err, ini->file, sec->line, "[sub %s] is also in line %d", name,
-				      s->subs[i].line);
+			return err_at(err, ini->file, sec->line, "[sub %s] is also in line %d",
+				      name, s->subs[i].line);
 	more = reallocarray(s->subs, s->n_subs + 1, sizeof(*more));
 	if (!more)
 		return -ENOMEM;

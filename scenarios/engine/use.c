@@ -189,7 +189,8 @@ static int load_subs(struct use *use, const struct net *net, const struct ini_ke
 		one = 0;
 		for (size_t i = 0; sub && i < use->n_subs; i++)
 			if (use->subs[i] == sub)
-				one = err_at(err, net->file, k->line, "subs: '%s' is given twice", w);
+				one =
+				    err_at(err, net->file, k->line, "subs: '%s' is given twice", w);
 		if (!sub)
 			one = unknown_sub(net, s, w, k->line, err);
 		if (one)
@@ -404,7 +405,7 @@ static void print_uses(void *arg, const struct net *net, FILE *f)
 void use_sections(struct uses *u, struct topo_section ret[USE_SECTIONS])
 {
 	ret[0] = (struct topo_section){ "scenario", load_use, print_uses, u };
-	ret[1] = (struct topo_section){ "capture", settings_load_capture, settings_print_capture, u };
+	ret[1] = (struct topo_section){"capture", settings_load_capture, settings_print_capture, u};
 	ret[2] = (struct topo_section){ "run", settings_load_run, settings_print_run, u };
 }
 

@@ -1,4 +1,5 @@
-/* What a topology says of scenarios and of their run: the sections [scenario NAME], [capture], [run]. */
+/* What a topology says of scenarios and of their run: the sections [scenario NAME], [capture],
+ * [run]. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef ENGINE_USE_H
 #define ENGINE_USE_H
