@@ -1,13 +1,14 @@
 /*
  * From the model to the kernel: namespaces, then links, then the fabric, then each node.
  *
- * Theory of operation. Every link is one message to the fabric's rtnetlink socket, which makes both
- * ends of a veth in their final namespaces under their final names and indexes; nothing is made and moved, and the
- * machine's own namespace never sees an interface. The links and the bridges of the whole network go in
- * one batch, the ports of the bridges in a second, and then each node gets one batch of its own
- * (interfaces up, addresses, routes). A peer must not be brought up by the message that makes
- * it, veth answers ENOTCONN; that is why being up is a phase. The last is waiting for carriers: a
- * network that is returned does not lose its first packet.
+ * Theory of operation. Every link is one message to the fabric's rtnetlink socket, which makes
+ * both ends of a veth in their final namespaces under their final names and indexes; nothing is
+ * made and moved, and the machine's own namespace never sees an interface. The links and the
+ * bridges of the whole network go in one batch, the ports of the bridges in a second, and then
+ * each node gets one batch of its own (interfaces up, addresses, routes). A peer must not be
+ * brought up by the message that makes it, veth answers ENOTCONN; that is why being up is a
+ * phase. The last is waiting for carriers: a network that is returned does not lose its first
+ * packet.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -80,7 +81,8 @@ static void check_nodes(const struct net *net, struct err *err)
 		if (lacks)
 			err_missing_at(err, net->file, n->line,
 				       "%s of %s needs the cgroup controller %s, which this "
-				       "machine has neither on v2 nor on v1", lacks, n->name, lacks);
+				       "machine has neither on v2 nor on v1",
+				       lacks, n->name, lacks);
 		if (!has_ns(net, i) && n->n_ifaces > BRIDGE_PORTS_MAX)
 			err_at(err, net->file, n->line,
 			       "%s has %zu links; a switch holds %d, so use several and link them",

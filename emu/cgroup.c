@@ -1,8 +1,7 @@
 /*
  * Writes cgroups: the tag tree on cgroup v2, limits on v2 or v1, and their removal.
  *
- * Mounts are found in /proc/self/mountinfo, never guessed: on a hybrid machine cgroup2 lies without
- * controllers at /sys/fs/cgroup/unified. Where v2 has a controller that a limit needs, it is handed down
+ * Where v2 has a controller that a limit needs, it is handed down
  * to DETNET/RUN and no further, so a host's directory may hold processes and the programs'
  * directories too (the "no internal processes" rule of cgroups(7) is about what is handed down).
  * Removal waits for cgroup.events, which the kernel signals when the last process is gone.
@@ -22,104 +21,19 @@
 #include "core/cleanup.h"
 #include "core/units.h"
 #include "emu/cgroup.h"
+#include "emu/cgroup_mount.h"
 
 #define TOP	   "detnet"
 #define CPU_PERIOD 100000 /* µs; the kernel's default */
 #define EMPTY_WAIT (10 * NSEC_PER_SEC)
 #define DEPTH_MAX  8
 
-enum { CPU, MEMORY, PIDS, CONTROLLERS };
-static const char *const controller[CONTROLLERS] = { "cpu", "memory", "pids" };
-
-struct mounts {
-	char *v2;	       /* where cgroup2 is mounted, or NULL */
-	char *v1[CONTROLLERS]; /* where each v1 controller is, or NULL */
-	bool on_v2[CONTROLLERS];
-};
-
 struct cgroup_run {
 	char *id;
-	struct mounts mounts;
+	struct cgroup_mounts mounts;
 	int fd; /* v2 DETNET/RUN */
-	bool handed_down[CONTROLLERS];
+	bool handed_down[CGROUP_CONTROLLERS];
 };
-
-static void mounts_free(struct mounts *m)
-{
-	int i;
-
-	free(m->v2);
-	for (i = 0; i < CONTROLLERS; i++)
-		free(m->v1[i]);
-}
-
-/* mountinfo writes space, tab, newline and backslash as \ooo. */
-static char *unescape(const char *s)
-{
-	char *out = malloc(strlen(s) + 1), *p = out;
-
-	if (!out)
-		return NULL;
-	while (*s) {
-		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*p++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*p++ = *s++;
-		}
-	}
-	*p = '\0';
-	return out;
-}
-
-static bool has_word(const char *list, const char *word, const char *seps)
-{
-	size_t len = strlen(word);
-
-	while (*list) {
-		size_t n = strcspn(list, seps);
-
-		if (n == len && !strncmp(list, word, n))
-			return true;
-		list += n;
-		list += strspn(list, seps);
-	}
-	return false;
-}
-
-/* A line of mountinfo, proc(5): ID PARENT DEV ROOT POINT OPTIONS [TAGS…] - TYPE SOURCE SUPER. */
-static int take_mount(struct mounts *m, char *line)
-{
-	char *tail = strstr(line, " - "), *save = NULL, *field = NULL;
-	const char *type, *super;
-	int i;
-
-	if (!tail)
-		return 0;
-	*tail = '\0';
-	type = strtok_r(tail + 3, " \n", &save);
-	strtok_r(NULL, " \n", &save);
-	super = strtok_r(NULL, " \n", &save);
-	if (!type || !super || strncmp(type, "cgroup", 6))
-		return 0;
-	field = strtok_r(line, " ", &save);
-	for (i = 1; field && i < 5; i++)
-		field = strtok_r(NULL, " ", &save);
-	if (!field)
-		return 0;
-	if (!strcmp(type, "cgroup2") && !m->v2) {
-		m->v2 = unescape(field);
-		return m->v2 ? 0 : -ENOMEM;
-	}
-	for (i = 0; i < CONTROLLERS && !strcmp(type, "cgroup"); i++) {
-		if (m->v1[i] || !has_word(super, controller[i], ","))
-			continue;
-		m->v1[i] = unescape(field);
-		if (!m->v1[i])
-			return -ENOMEM;
-	}
-	return 0;
-}
 
 static int read_at(int at, const char *name, char *buf, size_t size)
 {
@@ -158,54 +72,6 @@ static int open_dir(int at, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-static int find_mounts(struct mounts *ret)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
-	_cleanup_(mounts_free) struct mounts m = { 0 };
-	_cleanup_free_ char *line = NULL;
-	size_t cap = 0;
-	int i, r;
-
-	if (!f)
-		return -errno;
-	while (getline(&line, &cap, f) >= 0) {
-		r = take_mount(&m, line);
-		if (r < 0)
-			return r;
-	}
-	if (m.v2) {
-		_cleanup_close_ int fd = open_dir(AT_FDCWD, m.v2);
-		char list[256] = "";
-
-		if (fd >= 0)
-			read_at(fd, "cgroup.controllers", list, sizeof(list));
-		for (i = 0; i < CONTROLLERS; i++)
-			m.on_v2[i] = has_word(list, controller[i], " \n");
-	}
-	*ret = m;
-	m = (struct mounts){ 0 };
-	return 0;
-}
-
-const char *cgroup_limits_kind(bool *ret_cpu, bool *ret_memory, bool *ret_pids)
-{
-	bool have[CONTROLLERS] = { 0 }, v1 = false, v2 = false;
-	_cleanup_(mounts_free) struct mounts m = { 0 };
-	int i;
-
-	if (find_mounts(&m) == 0) {
-		for (i = 0; i < CONTROLLERS; i++) {
-			have[i] = m.v2 && (m.on_v2[i] || m.v1[i]);
-			v2 |= m.on_v2[i];
-			v1 |= m.v1[i] != NULL;
-		}
-	}
-	*ret_cpu = have[CPU];
-	*ret_memory = have[MEMORY];
-	*ret_pids = have[PIDS];
-	return v2 ? "v2" : v1 ? "v1" : "none";
-}
-
 static int mkdir_ok(int at, const char *name)
 {
 	return mkdirat(at, name, 0755) == 0 || errno == EEXIST ? 0 : -errno;
@@ -241,7 +107,7 @@ static void run_freep(struct cgroup_run **c)
 		return;
 	if ((*c)->fd >= 0)
 		close((*c)->fd);
-	mounts_free(&(*c)->mounts);
+	cgroup_mounts_free(&(*c)->mounts);
 	free((*c)->id);
 	free(*c);
 }
@@ -258,7 +124,7 @@ int cgroup_open(const char *run_id, struct cgroup_run **ret, struct err *err)
 	c->id = strdup(run_id);
 	if (!c->id)
 		return -ENOMEM;
-	r = find_mounts(&c->mounts);
+	r = cgroup_find_mounts(&c->mounts);
 	if (r < 0)
 		return err_sys(err, -r, "cannot read /proc/self/mountinfo");
 	if (!c->mounts.v2)
@@ -296,12 +162,12 @@ static int hand_down(struct cgroup_run *c, int which, struct err *err)
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(file) && !r; i++) {
 		r = read_at(c->fd, file[i], now, sizeof(now));
-		if (!r && !has_word(now, controller[which], " \n"))
-			r = write_at(c->fd, file[i], "+%s", controller[which]);
+		if (!r && !cgroup_has_word(now, cgroup_controller[which], " \n"))
+			r = write_at(c->fd, file[i], "+%s", cgroup_controller[which]);
 	}
 	if (r < 0)
 		return err_sys(err, -r, "cannot hand the cgroup controller %s down from %s",
-			       controller[which], c->mounts.v2);
+			       cgroup_controller[which], c->mounts.v2);
 	c->handed_down[which] = true;
 	return 0;
 }
@@ -311,10 +177,10 @@ static int write_limit(int fd, bool v2, int which, const struct node_limits *l)
 	long long quota = (long long)(l->cpu * CPU_PERIOD);
 	int r;
 
-	if (which == MEMORY)
+	if (which == CGROUP_MEMORY)
 		return write_at(fd, v2 ? "memory.max" : "memory.limit_in_bytes", "%llu",
 				(unsigned long long)l->memory);
-	if (which == PIDS)
+	if (which == CGROUP_PIDS)
 		return write_at(fd, "pids.max", "%llu", (unsigned long long)l->pids);
 	if (quota < 1000) /* the kernel's least */
 		quota = 1000;
@@ -349,7 +215,7 @@ static int set_limit(struct cgroup_run *c, const char *host, int host_fd, int wh
 	if (!v2 && !c->mounts.v1[which])
 		return err_missing(err, "the limit of %s needs the cgroup controller %s, which "
 					"this machine has neither on v2 nor on v1",
-				   host, controller[which]);
+				   host, cgroup_controller[which]);
 	if (v2) {
 		r = hand_down(c, which, err);
 		if (r < 0)
@@ -358,26 +224,27 @@ static int set_limit(struct cgroup_run *c, const char *host, int host_fd, int wh
 		r = open_v1(c, host, which, &v1);
 		if (r < 0)
 			return err_sys(err, -r, "cannot make the %s cgroup of %s",
-				       controller[which], host);
+				       cgroup_controller[which], host);
 	}
 	r = write_limit(v2 ? host_fd : v1, v2, which, limits);
 	if (r < 0)
-		return err_sys(err, -r, "cannot set the %s limit of %s", controller[which], host);
+		return err_sys(err, -r, "cannot set the %s limit of %s", cgroup_controller[which],
+			       host);
 	return 0;
 }
 
-static void limits_wanted(const struct node_limits *l, bool want[CONTROLLERS])
+static void limits_wanted(const struct node_limits *l, bool want[CGROUP_CONTROLLERS])
 {
-	want[CPU] = l->cpu > 0;
-	want[MEMORY] = l->memory > 0;
-	want[PIDS] = l->pids > 0;
+	want[CGROUP_CPU] = l->cpu > 0;
+	want[CGROUP_MEMORY] = l->memory > 0;
+	want[CGROUP_PIDS] = l->pids > 0;
 }
 
 int cgroup_add_host(struct cgroup_run *c, const char *host, const struct node_limits *limits,
 		    int *ret_fd, struct err *err)
 {
 	_cleanup_close_ int fd = -1;
-	bool want[CONTROLLERS];
+	bool want[CGROUP_CONTROLLERS];
 	int i, r;
 
 	if (mkdirat(c->fd, host, 0755) < 0)
@@ -386,7 +253,7 @@ int cgroup_add_host(struct cgroup_run *c, const char *host, const struct node_li
 	if (fd < 0)
 		return err_sys(err, -fd, "cannot open the cgroup of %s", host);
 	limits_wanted(limits, want);
-	for (i = 0; i < CONTROLLERS; i++) {
+	for (i = 0; i < CGROUP_CONTROLLERS; i++) {
 		if (!want[i])
 			continue;
 		r = set_limit(c, host, fd, i, limits, err);
@@ -402,7 +269,7 @@ int cgroup_enter_limits(struct cgroup_run *c, const char *host, int pid, struct 
 	char path[PATH_MAX];
 	int i, r;
 
-	for (i = 0; i < CONTROLLERS; i++) {
+	for (i = 0; i < CGROUP_CONTROLLERS; i++) {
 		if (c->mounts.on_v2[i] || !c->mounts.v1[i])
 			continue;
 		snprintf(path, sizeof(path), "%s/" TOP "/%s/%s/cgroup.procs", c->mounts.v1[i],
@@ -410,7 +277,7 @@ int cgroup_enter_limits(struct cgroup_run *c, const char *host, int pid, struct 
 		r = write_at(AT_FDCWD, path, "%d", pid);
 		if (r < 0 && r != -ENOENT) /* not there: the host has no such limit */
 			return err_sys(err, -r, "cannot put %s under its %s limit", host,
-				       controller[i]);
+				       cgroup_controller[i]);
 	}
 	return 0;
 }
@@ -468,7 +335,9 @@ const char *cgroup_path(const struct cgroup_run *c, const char *host, unsigned n
 	return buf;
 }
 
-/* Waits until no process is left below a v2 directory: 0, -EBUSY when the time is over, or -errno. */
+/*
+ * Waits until no process is left below a v2 directory: 0, -EBUSY when the time is over, or -errno.
+ */
 static int wait_empty(int dir)
 {
 	_cleanup_close_ int fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
@@ -552,14 +421,14 @@ static int remove_run(const char *mount, const char *id, bool v2, bool kill)
 	return n;
 }
 
-static int remove_all(const struct mounts *m, const char *id, bool kill)
+static int remove_all(const struct cgroup_mounts *m, const char *id, bool kill)
 {
 	int i, r, n = 0;
 
 	/* v2 first: a process that has left it has left every hierarchy. */
 	if (m->v2)
 		n = remove_run(m->v2, id, true, kill);
-	for (i = 0; i < CONTROLLERS && n >= 0; i++) {
+	for (i = 0; i < CGROUP_CONTROLLERS && n >= 0; i++) {
 		if (!m->v1[i])
 			continue;
 		r = remove_run(m->v1[i], id, false, kill);
@@ -578,8 +447,8 @@ int cgroup_close(struct cgroup_run *c)
 
 int cgroup_sweep(const char *run_id)
 {
-	_cleanup_(mounts_free) struct mounts m = { 0 };
-	int r = find_mounts(&m);
+	_cleanup_(cgroup_mounts_free) struct cgroup_mounts m = { 0 };
+	int r = cgroup_find_mounts(&m);
 
 	return r < 0 ? r : remove_all(&m, run_id, true);
 }

@@ -1,9 +1,9 @@
 /*
  * The life of a running network: its order of making and of removal, and what others may ask of it.
  *
- * What is made is entered in struct emu at once, so emu_down() undoes a build that failed midway and a whole
- * one alike. The run folder comes first and goes last: whatever moment we die at, the next
- * start finds by it what is left.
+ * What is made is entered in struct emu at once, so emu_down() undoes a build that failed midway
+ * and a whole one alike. The run folder comes first and goes last: whatever moment we die at,
+ * the next start finds by it what is left.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -29,9 +29,9 @@ static int raise_fd_limit(const struct net *net, struct err *err)
 	if (l.rlim_cur >= need)
 		return 0;
 	if (l.rlim_max < net->n_nodes + FDS_OTHER)
-		return err_missing(err, "a network of %zu nodes needs %ju open files, and the limit "
-					"is %ju; raise it (ulimit -Hn)", net->n_nodes,
-				   (uintmax_t)need, (uintmax_t)l.rlim_max);
+		return err_missing(err, "a network of %zu nodes needs %ju open files, and the "
+					"limit is %ju; raise it (ulimit -Hn)",
+				   net->n_nodes, (uintmax_t)need, (uintmax_t)l.rlim_max);
 	l.rlim_cur = l.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &l) < 0)
 		return err_sys(err, errno, "cannot raise the limit of open files");

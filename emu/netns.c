@@ -53,8 +53,8 @@ static bool is_here(int ns_fd)
 }
 
 /*
- * There is no way on from a failure here: a thread that stays in the wrong namespace would do to one
- * network what was meant for another, or to the machine.
+ * There is no way on from a failure here: a thread that stays in the wrong namespace would do to
+ * one network what was meant for another, or to the machine.
  */
 void netns_leave(int old_fd)
 {
@@ -98,7 +98,9 @@ int netns_sysctl(int ns_fd, const char *name, const char *value)
 
 static int set_defaults(bool ipv6, struct err *err)
 {
-	/* A new namespace starts from what the machine's own has; ours start the same everywhere. */
+	/*
+	 * A new namespace starts from what the machine's own has; ours start the same everywhere.
+	 */
 	static const char *const zero[] = { "ipv4/ip_forward", "ipv4/conf/all/rp_filter",
 					    "ipv4/conf/default/rp_filter" };
 	size_t i;

@@ -1,8 +1,9 @@
 /*
  * The ethtool ioctls that turn offloads off, one interface at a time.
  *
- * Each is a setter of its own since Linux 2.4; a kernel that does not know one has nothing to turn off.
- * The order matters to nobody but the kernel's log: checksums last would make it drop TSO itself.
+ * Each is a setter of its own since Linux 2.4; a kernel that does not know one has nothing to
+ * turn off. The order matters to nobody but the kernel's log: checksums last would make it drop
+ * TSO itself.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>

@@ -2,11 +2,13 @@
  * Shapes an interface's egress with sch_tbf (rate) and sch_netem (delay, jitter, loss).
  *
  * Where a link has both, netem is the root and tbf its child, as in tc-netem(8): a packet first
- * travels (delay), then waits for its turn on the wire (rate). The queue that fills at a slow link is
- * tbf's, so netem's own limit only has to hold what is under way, and is sized so that it does.
+ * travels (delay), then waits for its turn on the wire (rate). The queue that fills at a slow
+ * link is tbf's, so netem's own limit only has to hold what is under way, and is sized so that
+ * it does.
  *
- * netem reads distributions as a table of 16-bit numbers, the inverse of the distribution function in
- * units of sd / 8192 (NETEM_DIST_SCALE). They are computed here, with mean 0 and sd 1.
+ * netem reads distributions as a table of 16-bit numbers, the inverse of the distribution
+ * function in units of sd / 8192 (NETEM_DIST_SCALE). They are computed here, with mean 0 and sd
+ * 1.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -205,8 +207,8 @@ static void set_tbf(struct rtnl_qdisc *q, const struct shape *s, uint32_t mtu)
 static int check(const char *name, const struct shape *s, struct err *err)
 {
 	if (s->rate / 8 > INT_MAX)
-		return err_usage(err, "rate of %s is over what sch_tbf can do; leave rate out for a "
-				      "link that is only as slow as the machine", name);
+		return err_usage(err, "rate of %s is over what sch_tbf can do; leave rate out "
+				      "for a link that is only as slow as the machine", name);
 	if (s->delay / NSEC_PER_USEC > INT_MAX || s->jitter / NSEC_PER_USEC > INT_MAX)
 		return err_usage(err, "delay of %s is over %d s, the longest that sch_netem knows",
 				 name, INT_MAX / 1000000);

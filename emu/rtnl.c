@@ -2,9 +2,9 @@
  * Speaks rtnetlink: messages are laid one behind the other, sent in few large pieces, and every
  * acknowledgement is read and matched to the object it is about.
  *
- * The kernel handles the messages of one sendmsg() in order and goes on behind a failed one, so the
- * first error is kept and the rest of that piece is still read. A piece is bounded (CHUNK_*) so that
- * its acknowledgements fit the socket's receive buffer; none can be lost then.
+ * The kernel handles the messages of one sendmsg() in order and goes on behind a failed one, so
+ * the first error is kept and the rest of that piece is still read. A piece is bounded (CHUNK_*)
+ * so that its acknowledgements fit the socket's receive buffer; none can be lost then.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
@@ -453,7 +453,9 @@ int rtnl_flush(struct rtnl *r, struct err *err)
 	return result;
 }
 
-/* IFF_* of an interface. Kernels from 6.8 on also finish what linkwatch owes it before they answer. */
+/*
+ * IFF_* of an interface. Kernels from 6.8 on also finish what linkwatch owes it before they answer.
+ */
 static int get_flags(struct rtnl *r, int ifindex, unsigned *ret_flags)
 {
 	_Alignas(struct nlmsghdr) char buf[16384];
@@ -495,7 +497,9 @@ static int count_running(struct rtnl *r, const int *ifindexes, size_t n, size_t 
 	return 0;
 }
 
-/* Heard before it is asked, so nothing happens unseen between the two; an overrun is an event too. */
+/*
+ * Heard before it is asked, so nothing happens unseen between the two; an overrun is an event too.
+ */
 int rtnl_wait_running(struct rtnl *r, const int *ifindexes, size_t n, struct err *err)
 {
 	int64_t until = units_now_mono() + RUNNING_MS * NSEC_PER_MSEC;

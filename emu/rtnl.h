@@ -1,9 +1,9 @@
 /*
  * The one file that speaks rtnetlink (libmnl) for links, addresses, routes and filters, in batches.
  *
- * A struct rtnl is a socket in one network namespace and a buffer of messages not yet sent. Verbs only
- * append; rtnl_flush() sends the batch and reads every acknowledgement. Addresses are IPv4 in host
- * byte order. Not thread-safe; one rtnl belongs to one thread.
+ * A struct rtnl is a socket in one network namespace and a buffer of messages not yet sent.
+ * Verbs only append; rtnl_flush() sends the batch and reads every acknowledgement. Addresses are
+ * IPv4 in host byte order. Not thread-safe; one rtnl belongs to one thread.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_RTNL_H
@@ -40,7 +40,8 @@ int rtnl_add_egress_bpf(struct rtnl *r, int ifindex, int prog_fd, const char *na
 
 /*
  * Waits until interfaces that were brought up also carry packets. The end of a veth that was up
- * first is switched on by a kernel worker (linkwatch) some time after the second: until then it drops all.
+ * first is switched on by a kernel worker (linkwatch) some time after the second: until then it
+ * drops all.
  */
 int rtnl_wait_running(struct rtnl *r, const int *ifindexes, size_t n, struct err *err);
 

@@ -3,9 +3,9 @@
  *
  *     bench_build FLOOR [HOSTS [REPEATS]]      FLOOR is the program of floor.c
  *
- * The two take turns, each in a process of its own, and between turns the kernel finishes taking the
- * last one's namespaces down, so neither pays for the other. Medians and ratios are printed; "returned" is what a
- * user waits for, "drained" adds what the kernel does afterwards.
+ * The two take turns, each in a process of its own, and between turns the kernel finishes taking
+ * the last one's namespaces down, so neither pays for the other. Medians and ratios are printed;
+ * "returned" is what a user waits for, "drained" adds what the kernel does afterwards.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>

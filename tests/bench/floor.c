@@ -1,8 +1,9 @@
 /*
  * The floor for build times: the least a C program does to make N hosts on one switch.
  *
- * The kernel objects of detnet's build and nothing else: a namespace each, a veth made in place, a bridge port,
- * an address, everything up, IPv6 off. Prints "up_ns down_ns"; down is closing every namespace.
+ * The kernel objects of detnet's build and nothing else: a namespace each, a veth made in place,
+ * a bridge port, an address, everything up, IPv6 off. Prints "up_ns down_ns"; down is closing
+ * every namespace.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
@@ -98,20 +99,25 @@ static struct mnl_socket *open_rtnl(void)
 static void add_bridge(struct mnl_socket *s)
 {
 	struct nlmsghdr *nlh = begin_link(NLM_F_CREATE | NLM_F_EXCL, 50, IFF_UP);
-	struct nlattr *info;
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 }; /* or it is drawn anew at each port */
+	struct nlattr *info, *data;
 
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, "s1");
+	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(mac), mac);
 	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "bridge");
+	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+	mnl_attr_put_u8(nlh, IFLA_BR_MCAST_SNOOPING, 0);
+	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
 	talk(s, nlh);
 }
 
-static void put_end(struct nlmsghdr *nlh, const char *fmt, int i, int ns)
+static void put_end(struct nlmsghdr *nlh, const char *node, int i, int ns)
 {
 	char name[IFNAMSIZ];
 
-	snprintf(name, sizeof(name), fmt, i);
+	snprintf(name, sizeof(name), "%s-eth%d", node, i);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 	mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, ns);
 	mnl_attr_put_u32(nlh, IFLA_NUM_TX_QUEUES, 1);
@@ -124,14 +130,14 @@ static void add_veth(struct mnl_socket *s, int i, int host, int fabric)
 	struct nlattr *info, *data, *peer;
 	struct ifinfomsg *ifm;
 
-	put_end(nlh, "h%d-eth0", i, host);
+	put_end(nlh, "h", i, host);
 	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
 	ifm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifm));
 	ifm->ifi_index = 101 + 2 * i;
-	put_end(nlh, "s1-eth%d", i, fabric);
+	put_end(nlh, "s1", i, fabric);
 	mnl_attr_nest_end(nlh, peer);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);

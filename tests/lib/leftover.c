@@ -1,4 +1,6 @@
-/* Takes and compares snapshots of what a run could leave behind; waits for namespaces to be gone. */
+/*
+ * Takes and compares snapshots of what a run could leave behind; waits for namespaces to be gone.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <bpf/bpf.h>
 #include <ctype.h>
@@ -82,8 +84,8 @@ static int machine_parts(FILE *out)
 		{ "rule", "ip rule show" },
 		{ "qdisc", "tc qdisc show" },
 		{ "nft", "nft list ruleset" },
-		{ "sysctl", "sysctl -a --pattern '^(net|user|kernel.(pid_max|ns_last))' 2>/dev/null "
-			    "| grep -vE 'ns_last_pid|nf_conntrack_count|stable_secret'" },
+		{ "sysctl", "sysctl -a --pattern '^(net|user|kernel.pid_max)' 2>/dev/null "
+			    "| grep -vE 'nf_conntrack_count|stable_secret'" },
 	};
 	size_t i;
 

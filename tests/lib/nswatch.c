@@ -39,7 +39,8 @@ static struct mnl_socket *open_in(int ns, unsigned group)
 		return NULL;
 	setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    (group && mnl_socket_setsockopt(s, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)) {
+	    (group &&
+	     mnl_socket_setsockopt(s, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)) {
 		mnl_socket_close(s);
 		return NULL;
 	}

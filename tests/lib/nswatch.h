@@ -16,7 +16,10 @@ struct nswatch;
 struct nswatch *nswatch_new(void); /* NULL on failure */
 void nswatch_free(struct nswatch *w);
 int nswatch_add(struct nswatch *w, int ns_fd);
-/* Every network namespace that a process has open or is in, but those the caller is in. Number or -errno. */
+/*
+ * Every network namespace that a process has open or is in, but those the caller is in. Number or
+ * -errno.
+ */
 int nswatch_add_process(struct nswatch *w, pid_t pid);
 size_t nswatch_alive(const struct nswatch *w);
 /* Until all are gone; 0, -ETIMEDOUT after ms, or -errno. */

@@ -424,7 +424,8 @@ static void test_machine_untouched(void **state)
 	lab_up(&l, NULL);
 	assert_int_equal(exchange(&l, H1, H2), 63);
 	snap[1] = leftover_take(LEFTOVER_MACHINE);
-	assert_int_equal(nswatch_add_process(w, getpid()), 6); /* 3 hosts, router, fabric, witness */
+	/* 3 hosts, the router, the fabric, and the witness */
+	assert_int_equal(nswatch_add_process(w, getpid()), 6);
 	snprintf(run, sizeof(run), "/run/detnet/%s", emu_run_id(l.emu));
 	assert_int_equal(stat(run, &st), 0);
 	emu_down(l.emu);

@@ -1,10 +1,11 @@
 /*
  * Dies by SIGKILL at random moments of build, run and teardown; nothing may be left.
  *
- * A child builds a network, runs a program in a host, takes it down, and again. It is killed at a
- * moment drawn from a seed, as a number of microseconds after it began. It is stopped first, so that its namespaces and BPF programs can be
- * noted while it still has them; then each of them is seen to go by a kernel event. This process is
- * the subreaper of all that the child started: no child left means no process left.
+ * A child builds a network, runs a program in a host, takes it down, and again. It is killed at
+ * a moment drawn from a seed, as a number of microseconds after it began. It is stopped first,
+ * so that its namespaces and BPF programs can be noted while it still has them; then each of
+ * them is seen to go by a kernel event. This process is the subreaper of all that the child
+ * started: no child left means no process left.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <bpf/bpf.h>
