@@ -6,6 +6,7 @@
 . "$scenario_dir/words.sh"
 
 cd "$work"
-draw_words "$words" 14 2 | put_word "$password" >words.list
+# After as many as are tried at once, or it might be found before a guess has failed.
+draw_words "$words" 14 2 | put_word "$password" "$tasks" >words.list
 guess -l "$login" -P words.list
 grep -q "^\\[22\\]\\[ssh\\] host: $server   login: $login   password: $password\$" found

@@ -27,13 +27,15 @@ draw_words()
 		}'
 }
 
-# put_word WORD: the list on standard input, with WORD at a drawn place after the first.
+# put_word WORD AFTER: the list on standard input, with WORD at a drawn place after so many lines.
 put_word()
 {
-	awk -v word="$1" -v at="$list" '
+	awk -v word="$1" -v after="$2" -v at="$list" '
 		{ line[NR] = $0 }
 		END {
-			at = NR > 1 ? at % NR + 1 : 1
+			at = after + at % (NR - after + 1)
+			if (at == 0)
+				print word
 			for (i = 1; i <= NR; i++) {
 				print line[i]
 				if (i == at)
