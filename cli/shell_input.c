@@ -61,7 +61,11 @@ static int get_char(EditLine *el, wchar_t *ret)
 		case (size_t)-2:
 			continue;
 		case 0:
-			*ret = L'\0';
+			/*
+			 * libedit prompts first and leaves canonical mode then: a Ctrl-D typed in between
+			 * is turned into a NUL by the terminal (n_tty).
+			 */
+			*ret = L'\4';
 			return 1;
 		default:
 			return 1;
