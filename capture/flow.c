@@ -171,7 +171,9 @@ static bool is_syn_ack(const struct packet *p)
 static bool opens_next(const struct flow_table *t, const struct flow_entry *e, int dir,
 		       const struct packet *p, const struct flow_packet *fp)
 {
-	bool next = (fp->ts > e->flow.last && fp->ts - e->flow.last > idle_of(t, p)) ||
+	/* Unsigned: a hostile file's times may be further apart than an int64_t holds. */
+	uint64_t idle = (uint64_t)fp->ts - (uint64_t)e->flow.last;
+	bool next = (fp->ts > e->flow.last && idle > (uint64_t)idle_of(t, p)) ||
 		    (p->proto == IPPROTO_TCP && conn_is_new(&e->conn, dir, p));
 
 	/* Only where the flow is counted, or where the new one will be: a copy seen elsewhere is late. */

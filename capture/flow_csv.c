@@ -125,6 +125,7 @@ static void write_hosts(struct csv *c, const struct flow *fl, const struct net *
 int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *owners, FILE *f)
 {
 	char uid[19], community[32];
+	int64_t duration;
 	struct csv c;
 
 	flow_uid(fl, uid);
@@ -136,7 +137,9 @@ int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *
 	write_addr(&c, fl->family, &fl->resp);
 	csv_str(&c, proto_name(fl->proto));
 	csv_str(&c, flow_service(fl));
-	csv_time(&c, fl->last - fl->first);
+	if (__builtin_sub_overflow(fl->last, fl->first, &duration))
+		duration = INT64_MAX;
+	csv_time(&c, duration);
 	csv_uint(&c, fl->side[0].bytes);
 	csv_uint(&c, fl->side[1].bytes);
 	csv_str(&c, flow_conn_state(fl));

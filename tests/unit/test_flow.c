@@ -223,6 +223,23 @@ static void test_fragments(void **state)
 	flow_table_free(t);
 }
 
+static void test_times_far_apart(void **state)
+{
+	struct flow_table *t = flow_table_new(NULL, NULL);
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	struct flow *f = udp(t, INT64_MIN, 0, false, 0);
+
+	assert_int_equal(flow_write_csv(f, NULL, NULL, out), 0);
+	assert_ptr_not_equal(udp(t, INT64_MAX, 0, true, 0), f);
+	f->last = INT64_MAX;
+	assert_int_equal(flow_write_csv(f, NULL, NULL, out), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "9223372036.854775807"));
+	flow_table_free(t);
+}
+
 static void test_odd_packets(void **state)
 {
 	struct flow_table *t = flow_table_new(NULL, NULL);
@@ -417,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_late_copy_opens_no_flow),
 		cmocka_unit_test(test_icmp),
 		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_times_far_apart),
 		cmocka_unit_test(test_odd_packets),
 		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_whose_it_is),
