@@ -300,9 +300,9 @@ static int next_block(struct pcapng_reader *r, uint32_t *ret_type, const uint8_t
 
 static int next_pcapng(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err)
 {
-	const uint8_t *body;
-	uint32_t type;
-	size_t len;
+	const uint8_t *body = NULL;
+	uint32_t type = 0;
+	size_t len = 0;
 
 	for (;;) {
 		int e = next_block(r, &type, &body, &len, err);
