@@ -1,10 +1,11 @@
 /*
  * The state of one connection, seen from outside: Zeek's history letters and conn_state.
  *
- * Meaning and rules are those of Zeek's documentation (base/protocols/conn, the fields history and
- * conn_state): upper case for the originator, lower case for the responder; A and D once a direction; S,
- * H, F and R again when their sequence number differs; T (retransmission) and W (zero window) at their
- * 1st, 10th, 100th … time; ^ when the roles were turned because a SYN-ACK came first.
+ * Meaning and rules are those of Zeek's documentation (base/protocols/conn, the fields history
+ * and conn_state): upper case for the originator, lower case for the responder; A and D once a
+ * direction; S, H, F and R again when their sequence number differs; T (retransmission) and W
+ * (zero window) at their 1st, 10th, 100th … time; ^ when the roles were turned because a SYN-ACK
+ * came first.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_CONN_H

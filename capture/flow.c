@@ -1,14 +1,14 @@
 /*
  * The flow table: finds the flow of each packet and keeps its totals.
  *
- * Theory of operation. Rows live in chunks that never move and are listed in the order of their first
- * packet. A hash table with open addressing maps a key, the same for both directions, to the newest row
- * of these addresses; an older row stays in the list only. A flow ends when its addresses were idle too
- * long, or when a SYN opens another connection on them (conn_is_new()).
+ * Theory of operation. Rows live in chunks that never move and are listed in the order of their
+ * first packet. A hash table with open addressing maps a key, the same for both directions, to
+ * the newest row of these addresses; an older row stays in the list only. A flow ends when its
+ * addresses were idle too long, or when a SYN opens another connection on them (conn_is_new()).
  *
- * A flow is counted at one interface, its vantage. Where packets of other interfaces come first, the
- * row is provisional: it counts what the first interface saw and begins anew with the first packet
- * of the true one. A packet elsewhere only adds what its owner tells.
+ * A flow is counted at one interface, its vantage. Where packets of other interfaces come first,
+ * the row is provisional: it counts what the first interface saw and begins anew with the first
+ * packet of the true one. A packet elsewhere only adds what its owner tells.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -176,7 +176,7 @@ static bool opens_next(const struct flow_table *t, const struct flow_entry *e, i
 	bool next = (fp->ts > e->flow.last && idle > (uint64_t)idle_of(t, p)) ||
 		    (p->proto == IPPROTO_TCP && conn_is_new(&e->conn, dir, p));
 
-	/* Only where the flow is counted, or where the new one will be: a copy seen elsewhere is late. */
+	/* Only where the flow is counted, or the new one will be: a copy seen elsewhere is late. */
 	return next && (fp->iface == e->flow.iface ||
 			fp->iface == vantage_of(t, p->family, is_syn_ack(p) ? p->dst : p->src));
 }

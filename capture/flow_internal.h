@@ -85,7 +85,10 @@ struct flow_expected {
 
 /* The packet's key; true when the sender is its second end. */
 bool flow_key_of(struct flow_frags *frags, const struct packet *p, struct flow_key *ret);
-/* The ICMP type that answers this one, or -1 (Zeek: the "port" of the other end; else the code is). */
+/*
+ * The ICMP type that answers this one, or -1 (Zeek: the "port" of the other end; else the code
+ * is).
+ */
 int flow_icmp_counterpart(uint8_t family, uint8_t type);
 
 /* What the payload says of the flow's service; once known it stays. */

@@ -1,9 +1,9 @@
 /*
- * Takes an Ethernet frame apart, as far as flows need it: VLAN tags (802.1Q, 802.1ad), IPv4 (RFC 791),
- * IPv6 with extension headers (RFC 8200), TCP (RFC 9293), UDP, ICMP and ICMPv6.
+ * Takes an Ethernet frame apart, as far as flows need it: VLAN tags (802.1Q, 802.1ad), IPv4 (RFC
+ * 791), IPv6 with extension headers (RFC 8200), TCP (RFC 9293), UDP, ICMP and ICMPv6.
  *
- * The frame may be cut short or hostile: nothing outside of it is read, and what a header claims is
- * held against what the wire carried.
+ * The frame may be cut short or hostile: nothing outside of it is read, and what a header claims
+ * is held against what the wire carried.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_PACKET_H

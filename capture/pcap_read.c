@@ -1,4 +1,7 @@
-/* Reads classic pcap: both byte orders, micro- and nanoseconds, and Kuznetzov's longer packet header. */
+/*
+ * Reads classic pcap: both byte orders, micro- and nanoseconds, and Kuznetzov's longer packet
+ * header.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include "capture/pcapng_reader.h"
@@ -32,7 +35,8 @@ int pcap_start(struct pcapng_reader *r, struct err *err)
 	r->pcap_header = magic == PCAP_MODIFIED ? 24 : 16;
 	row->pub.tick_ns_num = magic == PCAP_NSEC ? 1 : NSEC_PER_USEC;
 	row->pub.snaplen = reader_get32(r, r->data + r->pos + 16);
-	row->pub.linktype = (uint16_t)reader_get32(r, r->data + r->pos + 20); /* above: length of FCS */
+	/* The upper half tells of a frame check sequence. */
+	row->pub.linktype = (uint16_t)reader_get32(r, r->data + r->pos + 20);
 	r->pos += 24;
 	return 0;
 }

@@ -1,11 +1,11 @@
 /*
  * Writes pcapng, in blocks gathered into large writes.
  *
- * Theory of operation. Blocks are put together in a buffer that always begins at a block's start; when
- * the next block does not fit, the buffer goes out in one write(2). A position given out for a comment is
- * an offset in the file: behind what was written it is in the buffer, else on disk. When a write fails
- * (a full disk), the file is cut back to the last whole block and the writer stays in error: what is
- * there can still be read.
+ * Theory of operation. Blocks are put together in a buffer that always begins at a block's
+ * start; when the next block does not fit, the buffer goes out in one write(2). A position given
+ * out for a comment is an offset in the file: behind what was written it is in the buffer, else
+ * on disk. When a write fails (a full disk), the file is cut back to the last whole block and
+ * the writer stays in error: what is there can still be read.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <endian.h>

@@ -1,8 +1,9 @@
 /*
- * Reads pcapng of both byte orders, and classic pcap in all its forms, from a file, a pipe or memory.
+ * Reads pcapng of both byte orders, and classic pcap in all its forms, from a file, a pipe or
+ * memory.
  *
- * The input is hostile until shown otherwise: every length is held against what is there before it is
- * used, and a block that lies ends the reading with a message that names its place.
+ * The input is hostile until shown otherwise: every length is held against what is there before
+ * it is used, and a block that lies ends the reading with a message that names its place.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <byteswap.h>

@@ -1,5 +1,6 @@
 /*
- * Copies a capture into our pcapng, a comment on each packet, for tests that read it with other tools.
+ * Copies a capture into our pcapng, a comment on each packet, for tests that read it with other
+ * tools.
  *
  *     pcapngcopy IN OUT
  */

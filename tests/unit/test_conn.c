@@ -1,8 +1,9 @@
 /*
  * Connection states and histories, written by hand from Zeek's documentation of conn.log.
  *
- * A script is segments parted by ';', each "DIRECTION FLAGS SEQ ACK LENGTH": "> S 100 0 0" is a SYN of
- * the originator, "< RA 0 101 0" a reset of the responder. Z among the flags is a zero window.
+ * A script is segments parted by ';', each "DIRECTION FLAGS SEQ ACK LENGTH": "> S 100 0 0" is a
+ * SYN of the originator, "< RA 0 101 0" a reset of the responder. Z among the flags is a zero
+ * window.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
@@ -114,6 +115,7 @@ static void play_one(const struct play *play)
 	_cleanup_free_ char *script = strdup(play->script);
 	struct conn c = { 0 };
 	char *save = NULL;
+	const char *got;
 
 	for (char *s = strtok_r(script, ";", &save); s; s = strtok_r(NULL, ";", &save)) {
 		struct packet p;
@@ -122,14 +124,15 @@ static void play_one(const struct play *play)
 		parse_segment(s, &dir, &p);
 		conn_add_tcp(&c, dir, &p, &h);
 	}
-	if (strcmp(conn_state(&c, IPPROTO_TCP, conn_bytes(&c, 0), conn_bytes(&c, 1)), play->state) ||
-	    strcmp(history, play->history) || conn_bytes(&c, 0) != play->orig_bytes ||
+	got = conn_state(&c, IPPROTO_TCP, conn_bytes(&c, 0), conn_bytes(&c, 1));
+	if (strcmp(got, play->state) || strcmp(history, play->history) || conn_bytes(&c, 0) != play->orig_bytes ||
 	    conn_bytes(&c, 1) != play->resp_bytes)
-		fail_msg("%s: is %s %s %llu %llu, not %s %s %llu %llu", play->what,
-			 conn_state(&c, IPPROTO_TCP, conn_bytes(&c, 0), conn_bytes(&c, 1)), history,
+		fail_msg("%s: is %s %s %llu %llu, not %s %s %llu %llu", play->what, got,
+			 history,
 			 (unsigned long long)conn_bytes(&c, 0),
 			 (unsigned long long)conn_bytes(&c, 1), play->state, play->history,
-			 (unsigned long long)play->orig_bytes, (unsigned long long)play->resp_bytes);
+			 (unsigned long long)play->orig_bytes,
+			 (unsigned long long)play->resp_bytes);
 }
 
 static void test_plays(void **state)

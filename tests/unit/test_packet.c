@@ -206,7 +206,10 @@ static void test_icmp(void **state)
 	assert_true(p.has_icmp && !p.icmp_error);
 }
 
-/* In a block of its own size, so that a byte read behind it is found by the sanitizer or valgrind. */
+/*
+ * In a block of its own size, so that a byte read behind it is found by the sanitizer or
+ * valgrind.
+ */
 static void parse_exactly(const uint8_t *d, uint32_t caplen, uint32_t len)
 {
 	_cleanup_free_ uint8_t *copy = malloc(caplen ? caplen : 1);

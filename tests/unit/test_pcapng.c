@@ -1,4 +1,7 @@
-/* pcapng: what is written reads back; both byte orders; classic pcap; a full disk; hostile files. */
+/*
+ * pcapng: what is written reads back; both byte orders; classic pcap; a full disk; hostile
+ * files.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
 #include <stddef.h>
@@ -175,7 +178,10 @@ static void test_packet_larger_than_the_buffer(void **state)
 	pcapng_reader_close(r);
 }
 
-/* A limit on the size of files does what a full disk does: the write that meets it is a short one. */
+/*
+ * A limit on the size of files does what a full disk does: the write that meets it is a short
+ * one.
+ */
 static void test_full_disk(void **state)
 {
 	const rlim_t limit = (6 << 20) + 13;
