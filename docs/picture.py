@@ -12,8 +12,8 @@ import tempfile
 
 FONT, LINE, CHAR, PAD = 12.5, 17, 7.53, 14
 COLOURS = {"benign": "#e7f3e8", "attack": "#fbe3df", "": "#ffffff"}
-COLUMNS = [("No.", 6), ("Time", 10), ("Source", 12), ("Destination", 12), ("Protocol", 9), ("Info", 35),
-           ("Sender", 58)]
+COLUMNS = [("No.", 7), ("Time", 10), ("Source", 11), ("Destination", 12), ("Protocol", 9), ("Info", 32),
+           ("Sender", 70)]
 ROWS_EACH = 3
 
 
@@ -35,7 +35,7 @@ def packets(out):
         row = line.split("\t")
         scenario = re.search(r"scenario=([a-z-]+)", row[-1])
         # a packet is there once per link; tshark takes its second sight for a retransmission
-        if not scenario or "activity=" not in row[-1] or row[4] == "TCP":
+        if not scenario or "activity=" not in row[-1] or row[4] == "TCP" or row[5].startswith("[TCP"):
             continue
         key = scenario.group(1)
         seen[key] = seen.get(key, 0) + 1
