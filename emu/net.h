@@ -81,8 +81,18 @@ struct iface {
 	int addr_line, mac_line; /* of the keys that gave them; 0: assigned by net_finish() */
 };
 
-/* Distributions a link's delay may have; netem's words. */
-enum delay_dist { DELAY_UNIFORM, DELAY_NORMAL, DELAY_PARETO, DELAY_PARETONORMAL };
+/* Distributions a link's delay may have; names and tables in emu/delay.h. */
+enum delay_dist {
+	DELAY_UNIFORM,
+	DELAY_NORMAL,
+	DELAY_PARETO,
+	DELAY_PARETONORMAL,
+	DELAY_WEIBULL,
+	DELAY_GAMMA,
+	DELAY_LOGNORMAL,
+	DELAY_EXPONENTIAL,
+	DELAY_DISTS
+};
 
 /* What a link does to packets in one direction (leaving that end). All 0: nothing. */
 struct shape {

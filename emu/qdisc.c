@@ -7,8 +7,7 @@
  * it does.
  *
  * netem reads distributions as a table of 16-bit numbers, the inverse of the distribution
- * function in units of sd / 8192 (NETEM_DIST_SCALE). They are computed here, with mean 0 and sd
- * 1.
+ * function in units of sd / 8192 (NETEM_DIST_SCALE); emu/delay.c computes it.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -24,6 +23,7 @@
 
 #include "core/cleanup.h"
 #include "core/units.h"
+#include "emu/delay.h"
 #include "emu/netns.h"
 #include "emu/qdisc.h"
 
@@ -39,9 +39,7 @@
 #define LIMIT_MAX      1000000
 #define RATE_UNBOUNDED 10000000000ULL /* bit/s assumed of a link with delay but no rate */
 #define FRAME_MIN      64
-#define DIST_SIDE      64 /* a table has DIST_SIDE squared values */
-#define DIST_N	       (DIST_SIDE * DIST_SIDE)
-#define DIST_SCALE     8192
+#define DIST_SCALE     8192 /* NETEM_DIST_SCALE */
 
 static void free_sockp(struct nl_sock **s)
 {
@@ -89,72 +87,17 @@ static int qdisc_new(const char *kind, int ifindex, uint32_t handle, uint32_t pa
 	return 0;
 }
 
-/* The quantile of the standard normal distribution, by bisection of erfc(). */
-static double normal_quantile(double p)
+static int set_distribution(struct rtnl_qdisc *q, const struct shape *s)
 {
-	double lo = -9, hi = 9;
-	int i;
-
-	for (i = 0; i < 60; i++) {
-		double mid = (lo + hi) / 2;
-
-		if (erfc(-mid / M_SQRT2) / 2 < p)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return (lo + hi) / 2;
-}
-
-/* Of a Pareto distribution of shape 3 (mean 3/2, variance 3/4), moved to mean 0 and sd 1. */
-static double pareto_quantile(double p)
-{
-	return (pow(1 - p, -1.0 / 3) - 1.5) / sqrt(0.75);
-}
-
-static int compare_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void dist_values(enum delay_dist dist, double v[DIST_N])
-{
-	/* tc's mixture: a quarter normal, three quarters Pareto; here brought to sd 1. */
-	const double sd = sqrt(0.25 * 0.25 + 0.75 * 0.75);
-	int i;
-
-	for (i = 0; i < DIST_N; i++) {
-		double p = (i + 0.5) / DIST_N;
-
-		if (dist == DELAY_NORMAL) {
-			v[i] = normal_quantile(p);
-		} else if (dist == DELAY_PARETO) {
-			v[i] = pareto_quantile(p);
-		} else {
-			/* Every pair of DIST_SIDE quantiles of each stands for the sum. */
-			double pn = (i / DIST_SIDE + 0.5) / DIST_SIDE;
-			double pp = (i % DIST_SIDE + 0.5) / DIST_SIDE;
-
-			v[i] = (0.25 * normal_quantile(pn) + 0.75 * pareto_quantile(pp)) / sd;
-		}
-	}
-	qsort(v, DIST_N, sizeof(*v), compare_double);
-}
-
-static int set_distribution(struct rtnl_qdisc *q, enum delay_dist dist)
-{
-	_cleanup_free_ double *v = calloc(DIST_N, sizeof(*v));
-	_cleanup_free_ int16_t *table = calloc(DIST_N, sizeof(*table));
-	int i;
+	_cleanup_free_ double *v = calloc(DELAY_TABLE_N, sizeof(*v));
+	_cleanup_free_ int16_t *table = calloc(DELAY_TABLE_N, sizeof(*table));
 
 	if (!v || !table)
 		return -ENOMEM;
-	dist_values(dist, v);
-	for (i = 0; i < DIST_N; i++)
+	delay_table(s->dist, (double)s->delay, (double)s->jitter, v);
+	for (int i = 0; i < DELAY_TABLE_N; i++)
 		table[i] = (int16_t)lrint(fmax(-32767, fmin(32767, v[i] * DIST_SCALE)));
-	return rtnl_netem_set_delay_distribution_data(q, table, DIST_N) < 0 ? -EINVAL : 0;
+	return rtnl_netem_set_delay_distribution_data(q, table, DELAY_TABLE_N) < 0 ? -EINVAL : 0;
 }
 
 /* Packets that may be under way: what the rate can send in the longest likely delay, all small. */
@@ -181,7 +124,7 @@ static int set_netem(struct rtnl_qdisc *q, const struct shape *s, uint32_t mtu)
 	if (!s->jitter)
 		return 0;
 	rtnl_netem_set_jitter(q, (int)(s->jitter / NSEC_PER_USEC));
-	return s->dist == DELAY_UNIFORM ? 0 : set_distribution(q, s->dist);
+	return s->dist == DELAY_UNIFORM ? 0 : set_distribution(q, s);
 }
 
 static void set_tbf(struct rtnl_qdisc *q, const struct shape *s, uint32_t mtu)

@@ -40,7 +40,5 @@ int topo_link_host(struct net *net, const struct ini_section *s, const struct in
 /* 'address' and 'mac' of a host section: its first interface's. Called when all links are known. */
 int topo_give_host(struct net *net, const struct ini_section *s, uint32_t host, struct err *err);
 
-/* Names of netem's distributions, by enum delay_dist. */
-extern const char *const topo_dists[];
 
 #endif

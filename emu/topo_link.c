@@ -11,39 +11,15 @@
 
 #include "core/units.h"
 #include "emu/addr.h"
+#include "emu/delay.h"
 #include "emu/topo_internal.h"
 
 #define MTU_MIN 68 /* RFC 791 */
 #define MTU_MAX 65535
 
-const char *const topo_dists[] = {
-    [DELAY_UNIFORM] = "uniform",
-    [DELAY_NORMAL] = "normal",
-    [DELAY_PARETO] = "pareto",
-    [DELAY_PARETONORMAL] = "paretonormal",
-};
-
 static int parse_rate(const char *v, struct shape *s, const char **ret_why)
 {
 	return units_parse_rate(v, &s->rate, ret_why);
-}
-
-static int find_dist(const char *word, enum delay_dist *ret, const char **ret_why)
-{
-	static const char *const later[] = {"weibull", "gamma", "lognormal", "exponential"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(topo_dists); i++)
-		if (!strcmp(word, topo_dists[i])) {
-			*ret = (enum delay_dist)i;
-			return 0;
-		}
-	*ret_why = "unknown distribution; use uniform, normal, pareto or paretonormal";
-	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-		if (!strcmp(word, later[i]))
-			*ret_why =
-			    "netem has no table for this distribution; use uniform, normal, pareto "
-			    "or paretonormal";
-	return -EINVAL;
 }
 
 /* "60ms", "60ms 10ms", "60ms 10ms normal": delay, jitter, distribution. */
@@ -69,12 +45,17 @@ static int parse_delay(const char *v, struct shape *s, const char **ret_why)
 	if (n > 1 && units_parse_time(words[1], &jitter, ret_why) < 0) {
 		enum delay_dist ignored;
 
-		if (find_dist(words[1], &ignored, &(const char *){NULL}) == 0)
+		if (delay_dist_parse(words[1], &ignored) == 0)
 			*ret_why =
 			    "a distribution needs a jitter before it, as in '60ms 10ms normal'";
 		return -EINVAL;
 	}
-	if (n > 2 && find_dist(words[2], &dist, ret_why) < 0)
+	*ret_why = "unknown distribution; use uniform, normal, pareto, paretonormal, weibull, gamma, "
+		   "lognormal or exponential";
+	if (n > 2 && delay_dist_parse(words[2], &dist) < 0)
+		return -EINVAL;
+	*ret_why = "a distribution needs a delay and a jitter over 0";
+	if (dist != DELAY_UNIFORM && (!delay || !jitter))
 		return -EINVAL;
 	s->delay = delay;
 	s->jitter = jitter;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/units.h"
+#include "emu/delay.h"
 #include "emu/topo_internal.h"
 
 /* The shortest decimal that reads back to the same share. */
@@ -52,7 +53,7 @@ static void print_shape(FILE *f, const struct shape *s, const char *direction)
 		if (s->jitter)
 			fprintf(f, " %s", units_format_time(buf, sizeof(buf), s->jitter));
 		if (s->jitter && s->dist != DELAY_UNIFORM)
-			fprintf(f, " %s", topo_dists[s->dist]);
+			fprintf(f, " %s", delay_dist_names[s->dist]);
 		fputc('\n', f);
 	}
 	if (s->loss > 0)
