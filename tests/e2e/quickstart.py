@@ -38,9 +38,9 @@ def check_integrity(folder):
     counts = m["counts"]
     assert counts["drops"] == 0 and m["tag"]["events_lost"] == 0, m
     assert counts["unlabelled"] == 0, counts
-    frames = len(lab.tshark(folder / "capture.pcapng", "-T", "fields", "-e", "frame.number").split())
+    frames, sums = tcp_sums(folder)
     assert frames == counts["packets"], (frames, counts)
-    return m
+    return m, sums
 
 
 def check_outcomes(folder):
@@ -55,30 +55,35 @@ def check_outcomes(folder):
     return rows
 
 
-def packets_by_flow(folder):
-    """Sums of tshark's frames at each interface and TCP stream: the numbers behind -z conv,tcp."""
-    text = lab.tshark(folder / "capture.pcapng", "-Y", "tcp", "-T", "fields", "-E", "separator=|",
+def tcp_sums(folder):
+    """Number of frames, and packets and bytes of TCP by interface and direction, from frame lengths."""
+    text = lab.tshark(folder / "capture.pcapng", "-T", "fields", "-E", "separator=|",
                       "-e", "frame.interface_name", "-e", "ip.src", "-e", "tcp.srcport", "-e", "ip.dst",
                       "-e", "tcp.dstport", "-e", "frame.len")
-    sums = collections.defaultdict(lambda: [0, 0])
+    sums, frames = collections.defaultdict(lambda: [0, 0]), 0
     for line in text.splitlines():
+        frames += 1
         iface, src, sport, dst, dport, length = line.split("|")
+        if not sport or "," in src:  # not TCP, or quoted by an ICMP error
+            continue
         s = sums[(iface, src, sport, dst, dport)]
         s[0] += 1
         s[1] += int(length)
-    return sums
+    return frames, sums
 
 
-def tshark_conversations(folder, iface):
-    """Rows of `tshark -z conv,tcp` for one interface, as (a, b, pkts_ba, bytes_ba, pkts_ab, bytes_ab)."""
-    text = lab.tshark(folder / "capture.pcapng", "-q", "-o", "gui.decimal_places1:0", "-z",
-                      f'conv,tcp,frame.interface_name=="{iface}"')
+def tshark_conversations(folder, ifaces):
+    """Rows of `tshark -z conv,tcp` by interface: (a, aport, b, bport, pkts_ba, bytes_ba, pkts_ab, …)."""
+    wanted = [w for i in ifaces for w in ("-z", f'conv,tcp,frame.interface_name=="{i}"')]
+    text = lab.tshark(folder / "capture.pcapng", "-q", *wanted)
     row = re.compile(r"^(\S+):(\d+)\s+<->\s+(\S+):(\d+)\s+(\d+)\s+(\d+ \w+)\s+(\d+)\s+(\d+ \w+)\s+(\d+)\s+")
-    rows = []
+    title = re.compile(r'^Filter:frame.interface_name=="(.*)"')
+    rows, iface = collections.defaultdict(list), None
     for line in text.splitlines():
-        m = row.match(line)
-        if m:
-            rows.append(m.groups())
+        if title.match(line):
+            iface = title.match(line).group(1)
+        elif row.match(line):
+            rows[iface].append(row.match(line).groups())
     return rows
 
 
@@ -90,9 +95,10 @@ def check_flows(folder):
     for f in flows:
         by_vantage[f["vantage"]].append(f)
     compared = 0
+    conversations = tshark_conversations(folder, by_vantage)
     for vantage, rows in by_vantage.items():
         theirs = collections.defaultdict(list)
-        for a, ap, b, bp, ba_pkts, ba, ab_pkts, ab, total in tshark_conversations(folder, vantage):
+        for a, ap, b, bp, ba_pkts, ba, ab_pkts, ab, _ in conversations[vantage]:
             theirs[frozenset([(a, ap), (b, bp)])].append(((a, ap), int(ab_pkts), ab, int(ba_pkts), ba))
         for f in rows:
             orig = (f["id.orig_h"], f["id.orig_p"])
@@ -120,9 +126,8 @@ def shown(number, text):
     return abs(number - int(value) * scale) < scale
 
 
-def check_bytes(folder):
+def check_bytes(folder, sums):
     """The same totals to the byte, from tshark's own frame lengths."""
-    sums = packets_by_flow(folder)
     ours = collections.defaultdict(lambda: [0, 0])
     for f in lab.table(folder / "flows.csv"):
         if f["proto"] != "tcp":
@@ -148,10 +153,10 @@ def main():
 
 def judge(folder):
     check_contract(folder)
-    m = check_integrity(folder)
+    m, sums = check_integrity(folder)
     rows = check_outcomes(folder)
     check_flows(folder)
-    check_bytes(folder)
+    check_bytes(folder, sums)
     print(f"  {m['counts']['packets']} packets, {len(rows)} activities, rung {m['tag']['rung']}")
     return 0
 
