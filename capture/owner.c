@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include "capture/owner.h"
+#include "capture/process.h"
 #include "core/csv.h"
 #include "core/log.h"
 #include "core/units.h"
@@ -20,13 +21,6 @@ struct program {
 	struct owner *owner;
 };
 
-/* A process that may come to own sockets: what its last exec said. */
-struct process {
-	uint32_t pid; /* initial namespace; 0: free slot */
-	char *exe, *argv;
-	bool cut;
-};
-
 struct owners {
 	pthread_mutex_t lock;
 	const struct net *net;
@@ -37,15 +31,8 @@ struct owners {
 	size_t n_activities;
 	struct program *programs; /* hash by cgroup id, open addressing */
 	size_t n_programs, programs_size;
-	struct process *processes; /* hash by pid, open addressing */
-	size_t n_processes, processes_size;
+	struct process_table processes;
 };
-
-static uint64_t mix(uint64_t x)
-{
-	x *= 0x9e3779b97f4a7c15ull;
-	return x ^ (x >> 32);
-}
 
 static struct owner **slot(struct owners *o, uint32_t id, bool make)
 {
@@ -142,11 +129,7 @@ void owners_free(struct owners *o)
 			owner_free(o->pages[p][i]);
 		free(o->pages[p]);
 	}
-	for (size_t i = 0; i < o->processes_size; i++) {
-		free(o->processes[i].exe);
-		free(o->processes[i].argv);
-	}
-	free(o->processes);
+	process_table_clear(&o->processes);
 	free(o->programs);
 	free(o->activities);
 	pthread_mutex_destroy(&o->lock);
@@ -189,7 +172,7 @@ static const struct activity_label *activity(const struct owners *o, uint32_t id
 
 static struct program *program_slot(struct program *table, size_t size, uint64_t cgroup_id)
 {
-	size_t i = mix(cgroup_id) & (size - 1);
+	size_t i = process_hash(cgroup_id) & (size - 1);
 
 	while (table[i].owner && table[i].cgroup_id != cgroup_id)
 		i = (i + 1) & (size - 1);
@@ -213,68 +196,6 @@ static int programs_grow(struct owners *o)
 	o->programs = table;
 	o->programs_size = size;
 	return 0;
-}
-
-/* Words joined by a space, quoted as a shell would need it. */
-static void put_quoted(FILE *f, const char *s, size_t len)
-{
-	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				   "%+,-./:=@_^~";
-
-	size_t plain = 0;
-
-	while (plain < len && strchr(safe, s[plain])) /* s need not end in NUL */
-		plain++;
-	if (len && plain == len) {
-		fwrite(s, 1, len, f);
-		return;
-	}
-	fputc('\'', f);
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] == '\'')
-			fputs("'\\''", f);
-		else
-			fputc(s[i], f);
-	}
-	fputc('\'', f);
-}
-
-static char *join_argv(char *const *argv)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		return NULL;
-	for (size_t i = 0; argv && argv[i]; i++) {
-		if (i)
-			fputc(' ', f);
-		put_quoted(f, argv[i], strlen(argv[i]));
-	}
-	fclose(f);
-	return text;
-}
-
-/* The same from what the kernel has between arg_start and arg_end. */
-static char *join_args(const char *args, size_t len)
-{
-	char *text = NULL;
-	size_t size, at = 0;
-	FILE *f = open_memstream(&text, &size);
-
-	if (!f)
-		return NULL;
-	while (at < len) {
-		size_t word = strnlen(args + at, len - at);
-
-		if (at)
-			fputc(' ', f);
-		put_quoted(f, args + at, word);
-		at += word + 1;
-	}
-	fclose(f);
-	return text;
 }
 
 static int add_program(struct owners *o, struct owner *w, uint64_t cgroup_id)
@@ -304,7 +225,7 @@ int owners_add_program(struct owners *o, const struct owner_program *p)
 	w->node = p->node;
 	w->start = units_now_real();
 	w->exe = strdup(p->argv && p->argv[0] ? p->argv[0] : "");
-	w->argv = join_argv(p->argv);
+	w->argv = process_join_argv(p->argv);
 	w->cgroup = strdup(p->cgroup);
 	w->scenario = dup_or_null(p->scenario);
 	w->class = dup_or_null(p->class);
@@ -336,102 +257,15 @@ void owners_set_program_pid(struct owners *o, uint32_t id, uint32_t pid)
 	pthread_mutex_unlock(&o->lock);
 }
 
-/* Processes by pid. */
-
-static struct process *process_slot(struct process *table, size_t size, uint32_t pid)
-{
-	size_t i = mix(pid) & (size - 1);
-
-	while (table[i].pid && table[i].pid != pid)
-		i = (i + 1) & (size - 1);
-	return &table[i];
-}
-
-static struct process *process_find(struct owners *o, uint32_t pid)
-{
-	struct process *p;
-
-	if (!o->processes_size)
-		return NULL;
-	p = process_slot(o->processes, o->processes_size, pid);
-	return p->pid ? p : NULL;
-}
-
-static struct process *process_get(struct owners *o, uint32_t pid)
-{
-	struct process *p;
-
-	if (2 * (o->n_processes + 1) > o->processes_size) {
-		size_t size = o->processes_size ? 2 * o->processes_size : 256;
-		struct process *table = calloc(size, sizeof(*table));
-
-		if (!table)
-			return NULL;
-		for (size_t i = 0; i < o->processes_size; i++)
-			if (o->processes[i].pid)
-				*process_slot(table, size, o->processes[i].pid) = o->processes[i];
-		free(o->processes);
-		o->processes = table;
-		o->processes_size = size;
-	}
-	p = process_slot(o->processes, o->processes_size, pid);
-	if (!p->pid) {
-		p->pid = pid;
-		o->n_processes++;
-	}
-	return p;
-}
-
-/* Removes and closes the gap, so that probing still finds what was put behind it. */
-static void process_del(struct owners *o, uint32_t pid)
-{
-	struct process *p = process_find(o, pid);
-	size_t size = o->processes_size, i, j;
-
-	if (!p)
-		return;
-	free(p->exe);
-	free(p->argv);
-	i = j = p - o->processes;
-	for (;;) {
-		size_t home;
-
-		j = (j + 1) & (size - 1);
-		if (!o->processes[j].pid)
-			break;
-		home = mix(o->processes[j].pid) & (size - 1);
-		if (((j - home) & (size - 1)) >= ((j - i) & (size - 1))) {
-			o->processes[i] = o->processes[j];
-			i = j;
-		}
-	}
-	memset(&o->processes[i], 0, sizeof(o->processes[i]));
-	o->n_processes--;
-}
-
-static void process_set(struct owners *o, uint32_t pid, char *exe, char *argv, bool cut)
-{
-	struct process *p = process_get(o, pid);
-
-	if (!p) {
-		free(exe);
-		free(argv);
-		return;
-	}
-	free(p->exe);
-	free(p->argv);
-	p->exe = exe;
-	p->argv = argv;
-	p->cut = cut;
-}
+/* Processes. */
 
 static void on_fork(struct owners *o, const struct tag_event *ev)
 {
-	const struct process *parent = process_find(o, ev->ppid);
+	const struct process *parent = process_find(&o->processes, ev->ppid);
 	char *exe = parent ? dup_or_null(parent->exe) : NULL;
 	char *argv = parent ? dup_or_null(parent->argv) : NULL;
 
-	process_set(o, ev->pid, exe, argv, parent && parent->cut);
+	process_set(&o->processes, ev->pid, exe, argv, parent && parent->cut);
 }
 
 static void on_exec(struct owners *o, const struct tag_event *ev)
@@ -439,13 +273,13 @@ static void on_exec(struct owners *o, const struct tag_event *ev)
 	size_t len = ev->args_len < TAG_ARGS_LEN ? ev->args_len : TAG_ARGS_LEN;
 	size_t exe_len = ev->exe_len < TAG_EXE_LEN ? ev->exe_len : TAG_EXE_LEN;
 
-	process_set(o, ev->pid, strndup(ev->exe, exe_len), join_args(ev->args, len),
+	process_set(&o->processes, ev->pid, strndup(ev->exe, exe_len), process_join_args(ev->args, len),
 		    ev->args_len > TAG_ARGS_LEN);
 }
 
 static void on_owner(struct owners *o, const struct tag_event *ev)
 {
-	const struct process *p = process_find(o, ev->pid);
+	const struct process *p = process_find(&o->processes, ev->pid);
 	const struct program *prog = NULL;
 	struct owner *w;
 
@@ -487,7 +321,7 @@ void owners_event(struct owners *o, const struct tag_event *ev)
 		on_exec(o, ev);
 		break;
 	case TAG_EV_EXIT:
-		process_del(o, ev->pid);
+		process_del(&o->processes, ev->pid);
 		break;
 	case TAG_EV_OWNER:
 		on_owner(o, ev);
