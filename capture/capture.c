@@ -24,6 +24,7 @@
 
 #define RING_MIN (16ull << 20)
 #define RING_MAX (256ull << 20)
+#define RING_SHARE 4 /* of the memory: the most that may be asked for */
 
 /* What a packet seen at an interface index means. */
 struct tap {
@@ -98,19 +99,23 @@ static const struct owner *owner_of(struct capture *c, uint32_t hash)
 	return w;
 }
 
-static void count(struct capture *c, const struct ring_packet *p, const struct owner *owner,
-		  int error)
+static void count(struct capture *c, const struct ring_packet *p, const struct owner *owner)
 {
 	pthread_mutex_lock(&c->lock);
-	if (error == 0) {
-		c->stats.packets++;
-		c->stats.bytes += p->len;
-		c->stats.unlabelled += !owner;
-		c->stats.kernel += owner && owner->kernel;
-		c->stats.flows = flow_table_count(c->flows);
-	} else if (c->stats.error == 0) {
-		c->stats.error = -error;
-	}
+	c->stats.packets++;
+	c->stats.bytes += p->len;
+	c->stats.unlabelled += !owner;
+	c->stats.kernel += owner && owner->kernel;
+	c->stats.flows = flow_table_count(c->flows);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The first error stays; nothing is written after it, and the run says that it is not whole. */
+static void set_error(struct capture *c, int error)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->stats.error == 0)
+		c->stats.error = error;
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -163,37 +168,53 @@ static void on_packet(void *arg, const struct ring_packet *p)
 	if (!owner)
 		fp.owner = OWNER_NONE;
 	fp.iface = tap->iface;
-	if (flow_table_add(c->flows, &fp, &flow) <= 0)
+	r = flow_table_add(c->flows, &fp, &flow);
+	if (r <= 0)
 		flow = NULL;
-	r = c->stats.error ? -c->stats.error : 0;
+	if (r >= 0)
+		r = c->stats.error ? -c->stats.error : 0;
 	if (r == 0 && flow && flow->pending)
 		r = comment_complete(flow, c->writer);
 	if (r == 0)
 		r = write_packet(c, p, tap, owner, flow);
-	count(c, p, owner, r);
+	if (r == 0)
+		count(c, p, owner);
+	else
+		set_error(c, -r);
+}
+
+static void read_rings(struct capture *c, const struct pollfd *fds)
+{
+	tag_read_processes(c->tag);
+	for (size_t i = 0; i < c->n_rings; i++) {
+		if (fds[i].revents & POLLERR)
+			ring_clear_error(c->rings[i]);
+		ring_read(c->rings[i], on_packet, c);
+	}
 }
 
 static void *capture_thread(void *arg)
 {
 	struct capture *c = arg;
 	struct pollfd *fds = calloc(c->n_rings + 1, sizeof(*fds));
+	int error = fds ? 0 : ENOMEM;
 
-	if (!fds)
-		return NULL;
-	fds[c->n_rings] = (struct pollfd){ .fd = c->stop_fd, .events = POLLIN };
-	for (size_t i = 0; i < c->n_rings; i++)
+	for (size_t i = 0; fds && i < c->n_rings; i++)
 		fds[i] = (struct pollfd){ .fd = ring_fd(c->rings[i]), .events = POLLIN };
-	while (!(fds[c->n_rings].revents & POLLIN)) {
-		if (poll(fds, c->n_rings + 1, -1) < 0 && errno != EINTR)
-			break;
-		tag_read_processes(c->tag);
-		for (size_t i = 0; i < c->n_rings; i++)
-			ring_read(c->rings[i], on_packet, c);
+	if (fds)
+		fds[c->n_rings] = (struct pollfd){ .fd = c->stop_fd, .events = POLLIN };
+	while (!error && !(fds[c->n_rings].revents & POLLIN)) {
+		if (poll(fds, c->n_rings + 1, -1) < 0)
+			error = errno == EINTR ? 0 : errno;
+		else
+			read_rings(c, fds);
 	}
 	tag_read_processes(c->tag);
 	for (size_t i = 0; i < c->n_rings; i++)
 		ring_drain(c->rings[i], on_packet, c);
 	free(fds);
+	if (error)
+		set_error(c, error);
 	return NULL;
 }
 
@@ -230,16 +251,26 @@ static int add_ifaces(struct capture *c)
 	return 0;
 }
 
-static uint64_t ring_size(const struct capture *c)
+/* The kernel takes a ring's memory at once and for good, so one that is asked for has a bound, too. */
+static int ring_size(const struct capture *c, uint64_t *ret, struct err *err)
 {
 	struct sysinfo si;
-	uint64_t size = RING_MIN;
+	uint64_t size;
+	char asked[32], most[32];
 
-	if (c->opts.ring_bytes)
-		return c->opts.ring_bytes;
-	if (sysinfo(&si) == 0)
-		size = (uint64_t)si.freeram * si.mem_unit / 64;
-	return size < RING_MIN ? RING_MIN : size > RING_MAX ? RING_MAX : size;
+	if (sysinfo(&si) < 0)
+		return err_sys(err, errno, "cannot read the size of the memory");
+	size = (uint64_t)si.freeram * si.mem_unit / 64;
+	*ret = size < RING_MIN ? RING_MIN : size > RING_MAX ? RING_MAX : size;
+	if (!c->opts.ring_bytes)
+		return 0;
+	size = (uint64_t)si.totalram * si.mem_unit / RING_SHARE;
+	if (c->opts.ring_bytes > size)
+		return err_usage(err, "ring = %s: at most a quarter of this machine's memory, %s",
+				 units_human_size(asked, sizeof(asked), c->opts.ring_bytes),
+				 units_human_size(most, sizeof(most), size));
+	*ret = c->opts.ring_bytes;
+	return 0;
 }
 
 static int add_ring(struct capture *c, int ns_fd, int ifindex, uint64_t size, struct err *err)
@@ -260,8 +291,11 @@ static int add_ring(struct capture *c, int ns_fd, int ifindex, uint64_t size, st
 static int open_rings(struct capture *c, struct emu *e, struct err *err)
 {
 	const struct net *net = c->net;
-	int r = add_ring(c, emu_fabric_ns(e), 0, ring_size(c), err);
+	uint64_t size = 0;
+	int r = ring_size(c, &size, err);
 
+	if (r == 0)
+		r = add_ring(c, emu_fabric_ns(e), 0, size, err);
 	for (size_t i = 0; i < net->n_links && r == 0; i++) {
 		uint32_t named = naming_end(net, &net->links[i]);
 

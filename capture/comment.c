@@ -39,7 +39,7 @@ static size_t put_who(char *buf, size_t size, const struct net *net, const struc
 		n = snprintf(buf, size, "host=%s kernel", net->nodes[owner->node].name);
 	else
 		n = snprintf(buf, size, "host=%s pid=%u comm=%s", net->nodes[owner->node].name,
-			     owner->pid, owner->comm);
+			     __atomic_load_n(&owner->pid, __ATOMIC_RELAXED), owner->comm);
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 

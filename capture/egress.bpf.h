@@ -50,7 +50,8 @@ struct {
 } ready_events SEC(".maps");
 
 __u32 next_owner = OWNER_FIRST; /* also counted up by user space */
-__u64 lost_events;
+__u64 lost_events; /* found no room in their buffer */
+__u64 lost_owners; /* processes that got no id: 20 bits are used up */
 
 /* A SYN-ACK's socket is a request; what it answers for is the listener. */
 static __always_inline __u32 *owner_of_socket(struct bpf_sock *sk)

@@ -27,6 +27,7 @@ struct owners {
 	int64_t boot_to_real; /* ns to add to a boot-time stamp */
 	struct owner **pages[N_PAGES];
 	uint32_t max_id;
+	uint64_t lost;
 	const struct activity_label **activities; /* by id */
 	size_t n_activities;
 	struct program *programs; /* hash by cgroup id, open addressing */
@@ -251,8 +252,9 @@ void owners_set_program_pid(struct owners *o, uint32_t id, uint32_t pid)
 	pthread_mutex_lock(&o->lock);
 	s = slot(o, id, false);
 	if (s && *s) {
-		(*s)->ppid = 1; /* programs are their init's children */
-		(*s)->pid = pid;
+		/* The capture thread may already be naming its packets. */
+		__atomic_store_n(&(*s)->ppid, 1, __ATOMIC_RELAXED); /* its init's child */
+		__atomic_store_n(&(*s)->pid, pid, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&o->lock);
 }
@@ -291,8 +293,10 @@ static void on_owner(struct owners *o, const struct tag_event *ev)
 		return;
 	}
 	w = calloc(1, sizeof(*w));
-	if (!w)
+	if (!w) {
+		o->lost++;
 		return;
+	}
 	w->id = ev->owner;
 	w->node = prog->owner->node;
 	w->pid = ev->ns_pid;
@@ -306,8 +310,10 @@ static void on_owner(struct owners *o, const struct tag_event *ev)
 	w->scenario = dup_or_null(prog->owner->scenario);
 	w->class = dup_or_null(prog->owner->class);
 	w->activity = prog->owner->activity;
-	if (!w->exe || !w->argv || !w->cgroup || add(o, w) < 0)
+	if (!w->exe || !w->argv || !w->cgroup || add(o, w) < 0) {
+		o->lost++;
 		owner_free(w);
+	}
 }
 
 void owners_event(struct owners *o, const struct tag_event *ev)
@@ -339,6 +345,16 @@ const struct owner *owners_get(struct owners *o, uint32_t id)
 	w = s ? *s : NULL;
 	pthread_mutex_unlock(&o->lock);
 	return w;
+}
+
+uint64_t owners_lost(struct owners *o)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&o->lock);
+	n = o->lost;
+	pthread_mutex_unlock(&o->lock);
+	return n;
 }
 
 size_t owners_label_max(struct owners *o)

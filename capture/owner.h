@@ -66,6 +66,8 @@ void owners_event(struct owners *o, const struct tag_event *ev);
 /* The owner of an id (the low 20 bits of a tag), or NULL for one never registered. */
 const struct owner *owners_get(struct owners *o, uint32_t id);
 
+/* Processes of the run that no row could be made for. */
+uint64_t owners_lost(struct owners *o);
 /* Bytes of the longest " scenario=S/SUB activity=N" that the registered activities can give. */
 size_t owners_label_max(struct owners *o);
 

@@ -16,6 +16,7 @@
 #define BLOCK_SIZE   (1u << 20) /* holds a 64 KiB frame many times over */
 #define RETIRE_MS    20		/* a block that is not full is handed over after this */
 #define VLAN_TAG_LEN 4
+#define DRAIN_MS     5000 /* blocks come every RETIRE_MS; this is for a kernel that does not keep to it */
 
 struct ring {
 	int fd;
@@ -93,7 +94,8 @@ int ring_open(int ns_fd, int ifindex, uint64_t size, uint32_t snaplen, struct ri
 		e = set_bind(r, ifindex);
 	if (e < 0) {
 		ring_close(r);
-		return err_sys(err, -e, "cannot open a capture ring of %u MiB", r->n_blocks);
+		return err_sys(err, -e, "cannot open a capture ring of %llu MiB",
+			       (unsigned long long)(size >> 20));
 	}
 	*ret = r;
 	return 0;
@@ -157,45 +159,68 @@ static void hand_out(struct ring *r, const struct tpacket3_hdr *h, ring_packet_f
 	fn(arg, &p);
 }
 
+/* Hands out one block; its number of packets, 0 when it is the kernel's still. */
+static unsigned read_block(struct ring *r, ring_packet_fn *fn, void *arg)
+{
+	struct tpacket_block_desc *b = (void *)(r->map + (size_t)r->next * BLOCK_SIZE);
+	struct tpacket_hdr_v1 *bh = &b->hdr.bh1;
+	const uint8_t *at = (const uint8_t *)b;
+	uint32_t n;
+
+	if (!(__atomic_load_n(&bh->block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+		return 0;
+	n = bh->num_pkts;
+	at += bh->offset_to_first_pkt;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct tpacket3_hdr *h = (const void *)at;
+
+		hand_out(r, h, fn, arg);
+		at += h->tp_next_offset;
+	}
+	__atomic_store_n(&bh->block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+	r->next = (r->next + 1) % r->n_blocks;
+	return n;
+}
+
 unsigned ring_read(struct ring *r, ring_packet_fn *fn, void *arg)
 {
 	unsigned total = 0;
 
-	for (;;) {
-		struct tpacket_block_desc *b = (void *)(r->map + (size_t)r->next * BLOCK_SIZE);
-		struct tpacket_hdr_v1 *bh = &b->hdr.bh1;
-		const uint8_t *at;
+	/* Once round at most: a ring that fills as fast as it is read must not keep others waiting. */
+	for (unsigned i = 0; i < r->n_blocks; i++) {
+		unsigned n = read_block(r, fn, arg);
 
-		if (!(__atomic_load_n(&bh->block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+		if (!n)
 			break;
-		at = (const uint8_t *)b + bh->offset_to_first_pkt;
-		for (uint32_t i = 0; i < bh->num_pkts; i++) {
-			const struct tpacket3_hdr *h = (const void *)at;
-
-			hand_out(r, h, fn, arg);
-			at += h->tp_next_offset;
-		}
-		total += bh->num_pkts;
-		__atomic_store_n(&bh->block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-		r->next = (r->next + 1) % r->n_blocks;
+		total += n;
 	}
 	r->read += total;
 	return total;
 }
 
+void ring_clear_error(struct ring *r)
+{
+	int error;
+	socklen_t len = sizeof(error);
+
+	getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
 void ring_drain(struct ring *r, ring_packet_fn *fn, void *arg)
 {
 	const struct ring_stats *s = &r->stats;
+	int64_t deadline = units_now_mono() + DRAIN_MS * NSEC_PER_MSEC;
 	uint64_t until;
 
 	if (ring_update_stats(r) < 0)
 		return;
 	until = s->packets - s->drops;
-	while (r->read < until) {
+	while (r->read < until && units_now_mono() < deadline) {
 		struct pollfd p = { .fd = r->fd, .events = POLLIN };
 
-		if (ring_read(r, fn, arg) == 0 && poll(&p, 1, 50 * RETIRE_MS) == 0)
-			return; /* the kernel counts what it then dropped elsewhere; do not hang */
+		if (ring_read(r, fn, arg) == 0 && poll(&p, 1, RETIRE_MS) > 0 &&
+		    (p.revents & POLLERR))
+			ring_clear_error(r);
 	}
 }
 
@@ -209,7 +234,6 @@ int ring_update_stats(struct ring *r)
 	/* The kernel starts again from 0 at each reading; its packets include the drops. */
 	r->stats.packets += s.tp_packets;
 	r->stats.drops += s.tp_drops;
-	r->stats.freezes += s.tp_freeze_q_cnt;
 	return 0;
 }
 

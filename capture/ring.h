@@ -27,14 +27,16 @@ int ring_open(int ns_fd, int ifindex, uint64_t size, uint32_t snaplen, struct ri
 	      struct err *err);
 void ring_close(struct ring *r);
 int ring_fd(const struct ring *r);
-/* Hands every packet of the blocks that are ready to fn; number of packets. */
+/* Hands every packet of the blocks that are ready to fn, at most once round; number of packets. */
 unsigned ring_read(struct ring *r, ring_packet_fn *fn, void *arg);
+/* Takes the error off that a poll reports: the interface of the ring went down. It may come up again. */
+void ring_clear_error(struct ring *r);
 /* Hands out every packet that the kernel had counted by now, waiting for blocks not yet handed over. */
 void ring_drain(struct ring *r, ring_packet_fn *fn, void *arg);
 
 struct ring_stats {
 	uint64_t packets; /* seen, the dropped ones included */
-	uint64_t drops, freezes;
+	uint64_t drops;
 };
 int ring_update_stats(struct ring *r);
 const struct ring_stats *ring_stats(const struct ring *r); /* as of the last update */

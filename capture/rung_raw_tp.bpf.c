@@ -107,7 +107,7 @@ static __always_inline __u32 pid_at(struct task_struct *task, unsigned int level
 	return nr;
 }
 
-/* Fills what every event has; size_of_event says how long a record is to be sent. */
+/* Fills what every event has. */
 static __always_inline void describe(struct tag_event *ev, __u32 type, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
@@ -155,20 +155,22 @@ static __always_inline __u32 current_owner(bool known_in_run)
 	if (!known_in_run && !in_run())
 		return OWNER_NONE;
 	id = __sync_fetch_and_add(&next_owner, 1);
-	if (id > OWNER_MASK)
+	if (id > OWNER_MASK) {
+		__sync_fetch_and_add(&lost_owners, 1);
 		return OWNER_NONE;
-	if (bpf_map_update_elem(&process_owner, &tgid, &id, BPF_NOEXIST)) {
-		/* Another thread was faster; its id counts, ours stays unused. */
-		found = bpf_map_lookup_elem(&process_owner, &tgid);
-		return found ? *found : OWNER_NONE;
 	}
+	/* First the event, then the id where another thread can find it and send under it. */
 	ev = event_new(EVENT_SHORT);
 	if (!ev)
 		return OWNER_NONE;
 	describe(ev, TAG_EV_OWNER, (struct task_struct *)bpf_get_current_task());
 	ev->owner = id;
 	bpf_ringbuf_submit(ev, 0);
-	return id;
+	if (!bpf_map_update_elem(&process_owner, &tgid, &id, BPF_NOEXIST))
+		return id;
+	/* Another thread was faster; its id counts, ours stays unused. */
+	found = bpf_map_lookup_elem(&process_owner, &tgid);
+	return found ? *found : OWNER_NONE;
 }
 
 /* Sockets: hooks in the context of the process, before the packet leaves. */

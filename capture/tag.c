@@ -28,7 +28,7 @@ struct tag {
 	struct bpf_object *obj; /* of the skeleton */
 	int egress_fd;
 	uint32_t *next_owner; /* shared with BPF */
-	const uint64_t *lost;
+	const uint64_t *lost, *lost_owners;
 	struct bpf_link *links[MAX_LINKS];
 	size_t n_links;
 	struct ring_buffer *processes, *ready;
@@ -52,6 +52,7 @@ static int open_cgroup(struct tag *t)
 	t->egress_fd = bpf_program__fd(t->cgroup->progs.egress);
 	t->next_owner = &t->cgroup->data->next_owner;
 	t->lost = (const uint64_t *)&t->cgroup->bss->lost_events;
+	t->lost_owners = (const uint64_t *)&t->cgroup->bss->lost_owners;
 	return 0;
 }
 
@@ -92,6 +93,7 @@ static int open_raw_tp(struct tag *t)
 	t->egress_fd = bpf_program__fd(s->progs.egress);
 	t->next_owner = &s->data->next_owner;
 	t->lost = (const uint64_t *)&s->bss->lost_events;
+	t->lost_owners = (const uint64_t *)&s->bss->lost_owners;
 	return 0;
 }
 
@@ -290,6 +292,13 @@ int tag_read_ready(struct tag *t, tag_ready_fn *fn, void *arg)
 	t->ready_fn = fn;
 	t->ready_arg = arg;
 	return ring_buffer__consume(t->ready);
+}
+
+uint64_t tag_lost_owners(const struct tag *t)
+{
+	uint64_t n = t->lost_owners ? __atomic_load_n(t->lost_owners, __ATOMIC_RELAXED) : 0;
+
+	return n + (t->owners ? owners_lost(t->owners) : 0);
 }
 
 uint32_t tag_new_owner(struct tag *t)

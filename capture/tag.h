@@ -33,6 +33,7 @@ int tag_set_program(struct tag *t, uint64_t cgroup_id, uint32_t owner);
 /* Reads process events into the owners given to tag_attach(); for the capture thread. */
 int tag_read_processes(struct tag *t);
 uint64_t tag_lost_events(const struct tag *t); /* process events that found no room */
+uint64_t tag_lost_owners(const struct tag *t); /* processes that no id or no memory was left for */
 
 /* Readiness: an fd for the loop, and what came. */
 typedef void tag_ready_fn(void *arg, uint64_t netns_cookie, uint8_t proto, uint16_t port);

@@ -18,7 +18,7 @@
 #define TAG_ARGS_LEN	512
 #define TAG_IFINDEX_MAX 16384 /* net.h: indexes start at NET_IFINDEX_BASE */
 
-enum tag_event_type { TAG_EV_FORK = 1, TAG_EV_EXEC, TAG_EV_EXIT, TAG_EV_OWNER, TAG_EV_READY };
+enum tag_event_type { TAG_EV_FORK = 1, TAG_EV_EXEC, TAG_EV_EXIT, TAG_EV_OWNER };
 
 /* A process event. Pids are of the initial namespace but ns_pid and ns_ppid, which the host sees. */
 struct tag_event {
