@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include "core/utf8.h"
 
 void csv_open(struct csv *c, FILE *f)
 {
@@ -19,20 +20,24 @@ static void separate(struct csv *c)
 
 void csv_str(struct csv *c, const char *s)
 {
+	size_t left, used, len;
+	const char *text;
+	bool quoted;
+
 	separate(c);
 	if (!s)
 		return;
-	if (!strpbrk(s, ",\"\r\n")) {
-		fputs(s, c->f);
-		return;
-	}
-	fputc('"', c->f);
-	for (; *s; s++) {
-		if (*s == '"')
+	quoted = strpbrk(s, ",\"\r\n") != NULL;
+	if (quoted)
+		fputc('"', c->f);
+	for (left = strlen(s); left; s += used, left -= used) {
+		used = utf8_clean_char(s, left, "\t\n", &text, &len);
+		if (*text == '"')
 			fputc('"', c->f);
-		fputc(*s, c->f);
+		fwrite(text, 1, len, c->f);
 	}
-	fputc('"', c->f);
+	if (quoted)
+		fputc('"', c->f);
 }
 
 void csv_row(struct csv *c, const char *const *fields, size_t n)

@@ -1,4 +1,8 @@
-/* Writes CSV (RFC 4180, "\n" line ends): fields with a comma, quote or line end are quoted. */
+/*
+ * Writes CSV (RFC 4180, "\n" line ends): fields with a comma, quote or line end are quoted. What a
+ * reader would choke on is replaced (core/utf8.h): bytes that are not UTF-8, and control characters
+ * other than a line end or a tab.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CORE_CSV_H
 #define CORE_CSV_H

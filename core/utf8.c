@@ -2,7 +2,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The range of the second byte for each range of first bytes; later bytes are 80..BF. */
 static const struct utf8_form {
@@ -40,4 +42,45 @@ size_t utf8_len(const char *s, size_t n)
 		return f->len;
 	}
 	return 0;
+}
+
+static bool is_control(const char *s, size_t len)
+{
+	const uint8_t *b = (const uint8_t *)s;
+
+	return len == 1 ? b[0] < 0x20 || b[0] == 0x7f : len == 2 && b[0] == 0xc2 && b[1] < 0xa0;
+}
+
+size_t utf8_clean_char(const char *s, size_t n, const char *keep, const char **ret,
+		       size_t *ret_len)
+{
+	size_t len = utf8_len(s, n);
+
+	if (!len) {
+		*ret = "\xef\xbf\xbd";
+		*ret_len = 3;
+		return 1;
+	}
+	*ret = s;
+	*ret_len = len;
+	if (is_control(s, len) && (len > 1 || !*s || !strchr(keep, *s))) {
+		*ret = " ";
+		*ret_len = 1;
+	}
+	return len;
+}
+
+size_t utf8_clean(char *buf, size_t size, const char *s, const char *keep)
+{
+	size_t left = strlen(s), out = 0, used, len;
+	const char *c;
+
+	for (; left; s += used, left -= used, out += len) {
+		used = utf8_clean_char(s, left, keep, &c, &len);
+		if (out + len >= size)
+			break;
+		memcpy(buf + out, c, len);
+	}
+	buf[out] = '\0';
+	return out;
 }

@@ -38,17 +38,37 @@ static void test_rows(void **state)
 	fclose(f);
 	assert_string_equal(text,
 			    "a,\"b,c\",d\n"
-			    ",\"say \"\"hi\"\"\",\"two\nlines\r\",,plain; text\n"
+			    ",\"say \"\"hi\"\"\",\"two\nlines \",,plain; text\n"
 			    "18446744073709551615,-9223372036854775808,-1\n"
 			    "0.000000000,1700000000.123456789,-0.000000001,5.000000000,"
 			    "-9223372036.854775808\n"
 			    "a\n");
 }
 
+/* What programs print is theirs; the file must be UTF-8 that csv readers take all the same. */
+static void test_foreign_bytes(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	struct csv c;
+
+	assert_non_null(f);
+	csv_open(&c, f);
+	csv_str(&c, "caf\xc3\xa9 \xff\xc3");
+	csv_str(&c, "\x1b[31mred\x7f\ttab");
+	csv_str(&c, "\"\xe2\x82\"");
+	csv_end(&c);
+	fclose(f);
+	assert_string_equal(text, "caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd, [31mred \ttab,"
+				  "\"\"\"\xef\xbf\xbd\xef\xbf\xbd\"\"\"\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_foreign_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
