@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "capture/comment.h"
+#include "core/utf8.h"
 
 /* An unanswered flow waits with this many packets; more would only be retries of nobody's. */
 #define WAITING_MAX 64
@@ -31,15 +32,18 @@ static size_t put_activity(char *buf, size_t size, const struct activity_label *
 
 static size_t put_who(char *buf, size_t size, const struct net *net, const struct owner *owner)
 {
+	char comm[3 * TAG_COMM_LEN + 1]; /* a process names itself as it likes */
 	int n;
 
-	if (!owner)
+	if (!owner) {
 		n = snprintf(buf, size, "host=?");
-	else if (owner->kernel)
+	} else if (owner->kernel) {
 		n = snprintf(buf, size, "host=%s kernel", net->nodes[owner->node].name);
-	else
+	} else {
+		utf8_clean(comm, sizeof(comm), owner->comm, "");
 		n = snprintf(buf, size, "host=%s pid=%u comm=%s", net->nodes[owner->node].name,
-			     __atomic_load_n(&owner->pid, __ATOMIC_RELAXED), owner->comm);
+			     __atomic_load_n(&owner->pid, __ATOMIC_RELAXED), comm);
+	}
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
