@@ -17,11 +17,11 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "core/tree.h"
 #include "emu/cgroup.h"
 #include "emu/rundir.h"
 
-#define PARENT	  "/run/detnet"
-#define DEPTH_MAX 8
+#define PARENT "/run/detnet"
 
 /* Opens and locks the parent. Another run may remove it while we wait for the lock: then again. */
 static int lock_parent(bool make, int *ret_fd)
@@ -50,36 +50,6 @@ static int lock_parent(bool make, int *ret_fd)
 		if (!make)
 			return -ENOENT;
 	}
-}
-
-static int remove_tree(int at, const char *name, int depth)
-{
-	struct dirent *d;
-	int fd, r = 0;
-	DIR *dir;
-
-	if (depth > DEPTH_MAX)
-		return -ELOOP;
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	while (!r && (d = readdir(dir))) {
-		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
-			continue;
-		if (unlinkat(fd, d->d_name, 0) == 0)
-			continue;
-		r = errno == EISDIR ? remove_tree(fd, d->d_name, depth + 1) : -errno;
-	}
-	closedir(dir);
-	if (!r && unlinkat(at, name, AT_REMOVEDIR) < 0)
-		r = -errno;
-	return r;
 }
 
 static int draw_id(char id[RUN_ID_LEN + 1])
@@ -129,7 +99,7 @@ void rundir_close(struct rundir *r)
 	if (r->lock_fd < 0)
 		return;
 	if (lock_parent(false, &parent) == 0) {
-		e = remove_tree(parent, r->id, 0);
+		e = tree_remove(parent, r->id);
 		if (e < 0 && e != -ENOENT)
 			log_warn("cannot remove " PARENT "/%s: %s", r->id, strerror(-e));
 		rmdir(PARENT); /* fails while other runs live, as it should */
@@ -163,7 +133,7 @@ static int sweep_one(int parent, const char *id, struct err *err)
 	r = cgroup_sweep(id);
 	if (r < 0)
 		return err_sys(err, -r, "cannot remove the cgroups of the dead run %s", id);
-	r = remove_tree(parent, id, 0);
+	r = tree_remove(parent, id);
 	if (r < 0)
 		return err_sys(err, -r, "cannot remove " PARENT "/%s", id);
 	return 1;
