@@ -20,6 +20,7 @@
 #include "capture/comment.h"
 #include "capture/ring.h"
 #include "core/log.h"
+#include "core/tree.h"
 #include "core/units.h"
 
 #define RING_MIN (16ull << 20)
@@ -309,16 +310,16 @@ static int open_rings(struct capture *c, struct emu *e, struct err *err)
 
 static int open_file(struct capture *c, struct err *err)
 {
-	_cleanup_free_ char *path = NULL;
+	static const char name[] = "capture.pcapng";
 	struct utsname un;
 	char os[256];
-	int r;
+	int r, fd = tree_create(c->opts.dir_fd, name, 0);
 
-	if (asprintf(&path, "%s/capture.pcapng", c->opts.dir) < 0)
-		return -ENOMEM;
+	if (fd < 0)
+		return err_sys(err, -fd, "cannot write %s", name);
 	uname(&un);
 	snprintf(os, sizeof(os), "%s %s %s", un.sysname, un.release, un.machine);
-	r = pcapng_create(path, os, "detnet " DETNET_VERSION, NULL, &c->writer, err);
+	r = pcapng_create(fd, name, os, "detnet " DETNET_VERSION, NULL, &c->writer, err);
 	return r < 0 ? r : add_ifaces(c);
 }
 
@@ -377,21 +378,23 @@ static int write_flow(void *arg, const struct flow *fl)
 
 static int write_flows(struct capture *c, struct err *err)
 {
-	_cleanup_free_ char *path = NULL;
+	static const char name[] = "flows.csv";
 	struct flow_writer w = { .c = c };
-	int r;
+	int r, fd = tree_create(c->opts.dir_fd, name, 0);
 
-	if (asprintf(&path, "%s/flows.csv", c->opts.dir) < 0)
+	if (fd < 0)
+		return err_sys(err, -fd, "cannot write %s", name);
+	w.f = fdopen(fd, "w");
+	if (!w.f) {
+		close(fd);
 		return -ENOMEM;
-	w.f = fopen(path, "we");
-	if (!w.f)
-		return err_sys(err, errno, "cannot write %s", path);
+	}
 	r = flow_write_csv_header(w.f);
 	if (r == 0)
 		r = flow_table_each(c->flows, write_flow, &w);
 	if (fclose(w.f) != 0 && r == 0)
 		r = -errno;
-	return r < 0 ? err_sys(err, -r, "cannot write %s", path) : 0;
+	return r < 0 ? err_sys(err, -r, "cannot write %s", name) : 0;
 }
 
 /* What the kernel lost cannot be told by interface; it stands with the first. */

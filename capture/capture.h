@@ -16,7 +16,7 @@
 #include "emu/emu.h"
 
 struct capture_opts {
-	const char *dir;     /* gets capture.pcapng and flows.csv */
+	int dir_fd;	     /* the folder that gets capture.pcapng and flows.csv */
 	uint32_t snaplen;    /* bytes of a packet kept */
 	uint64_t ring_bytes; /* 0: from the machine's memory */
 };

@@ -10,7 +10,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 #include "capture/pcapng.h"
@@ -20,7 +19,7 @@
 #define OPT_MAX	 65535 /* bytes in an option */
 
 struct pcapng_writer {
-	char *path;
+	char *name; /* for messages */
 	int fd;
 	int error; /* -errno of the first failure; sticks */
 	uint32_t n_ifaces;
@@ -193,29 +192,29 @@ static void writer_free(struct pcapng_writer *w)
 	if (w->fd >= 0)
 		close(w->fd);
 	free(w->buf);
-	free(w->path);
+	free(w->name);
 	free(w);
 }
 
-int pcapng_create(const char *path, const char *os, const char *app, const char *comment,
+int pcapng_create(int fd, const char *name, const char *os, const char *app, const char *comment,
 		  struct pcapng_writer **ret, struct err *err)
 {
 	struct pcapng_writer *w = calloc(1, sizeof(*w));
 	int r = -ENOMEM;
 
-	if (!w)
-		return err_sys(err, ENOMEM, "cannot write %s", path);
-	w->fd = -1;
+	if (!w) {
+		close(fd);
+		return err_sys(err, ENOMEM, "cannot write %s", name);
+	}
+	w->fd = fd;
 	w->size = BUF_SIZE;
 	w->buf = malloc(w->size);
-	w->path = strdup(path);
-	if (w->buf && w->path) {
-		w->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		r = w->fd < 0 ? -errno : write_section(w, os, app, comment);
-	}
+	w->name = strdup(name);
+	if (w->buf && w->name)
+		r = write_section(w, os, app, comment);
 	if (r) {
 		writer_free(w);
-		return err_sys(err, -r, "cannot write %s", path);
+		return err_sys(err, -r, "cannot write %s", name);
 	}
 	*ret = w;
 	return 0;
@@ -345,7 +344,7 @@ int pcapng_close(struct pcapng_writer *w, struct err *err)
 	r = w->error;
 	if (r)
 		err_sys(err, -r, "cannot write %s; it is complete up to where this happened",
-			w->path);
+			w->name);
 	writer_free(w);
 	return r;
 }

@@ -30,8 +30,11 @@ struct pcapng_packet {
 	size_t comment_len;
 };
 
-/* hardware, os and application of the section header; NULL leaves one out. */
-int pcapng_create(const char *path, const char *os, const char *app, const char *comment,
+/*
+ * Writes into fd, an empty file, which is the writer's from now on, even after an error; name is what
+ * messages call it. os, app and comment of the section header; NULL leaves one out.
+ */
+int pcapng_create(int fd, const char *name, const char *os, const char *app, const char *comment,
 		  struct pcapng_writer **ret, struct err *err);
 /* Ids count up from 0 in the order added. */
 int pcapng_add_iface(struct pcapng_writer *w, const char *name, const char *descr,

@@ -1,7 +1,6 @@
 /* One activity's life: its turn, the before script, the run script, the proof, the outcome. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -17,7 +16,8 @@ static void before_go(void *arg);
 void activity_init(struct activity *a, struct engine *e, const struct plan_activity *plan,
 		   struct server *server, struct result *result)
 {
-	*a = (struct activity){ .e = e, .plan = plan, .server = server, .result = result };
+	*a = (struct activity){ .e = e, .plan = plan, .server = server, .result = result,
+				.log = LOG_NONE };
 	a->ticket = (struct ticket){ .go = before_go, .arg = a };
 }
 
@@ -28,7 +28,7 @@ void activity_clear(struct activity *a)
 		prog_free(a->prog);
 	outcome_clear(&a->outcome);
 	strv_free(&a->vars);
-	free(a->log);
+	log_close(&a->log);
 }
 
 /* ---- the end ---- */
@@ -52,7 +52,7 @@ static void over(struct activity *a, char *outcome)
 	a->state = ACT_OVER;
 	outcome_clear(&a->outcome);
 	strv_free(&a->vars);
-	free(steal_ptr(a->log));
+	log_close(&a->log);
 	if (!outcome || !a->result->evidence) {
 		engine_fail(e, -ENOMEM);
 		return;
@@ -91,9 +91,9 @@ static void proof_leave(struct activity *a)
 
 static int read_server(struct activity *a, bool final)
 {
-	int r = outcome_read(&a->outcome, EXPECT_SERVER, a->server->log_fd, &a->log_offset, final);
+	int r = outcome_read(&a->outcome, EXPECT_SERVER, a->server->log.fd, &a->log_offset, final);
 
-	return r ? err_sys(a->e->err, -r, "%s", a->server->log) : 0;
+	return r ? err_sys(a->e->err, -r, "%s", a->server->log.name) : 0;
 }
 
 static void proof_timeout(void *arg)
@@ -125,11 +125,10 @@ void activity_server_wrote(struct activity *a)
 
 static int read_client(struct activity *a)
 {
-	_cleanup_close_ int fd = open(a->log, O_RDONLY | O_CLOEXEC);
 	off_t offset = 0;
-	int r = fd < 0 ? -errno : outcome_read(&a->outcome, EXPECT_CLIENT, fd, &offset, true);
+	int r = outcome_read(&a->outcome, EXPECT_CLIENT, a->log.fd, &offset, true);
 
-	return r ? err_sys(a->e->err, -r, "%s", a->log) : 0;
+	return r ? err_sys(a->e->err, -r, "%s", a->log.name) : 0;
 }
 
 static void run_end(void *arg, struct prog *p, int wstatus)
@@ -176,7 +175,7 @@ static void script_timeout(void *arg)
 }
 
 static int run_script(struct activity *a, const char *script, uint32_t node, const char *role,
-		      prog_end_fn *end, char **ret_log)
+		      prog_end_fn *end, struct log_file *ret_log)
 {
 	struct program_spec spec = { .scenario = a->server->use->scenario, .script = script,
 				     .node = node, .activity = a->plan->id, .vars = &a->vars };
@@ -247,8 +246,8 @@ static int prepare(struct activity *a)
 	if (r)
 		return why ? err_failed(a->e->err, "activity %" PRIu32 ": %s", a->plan->id, why)
 			   : r;
-	if (fstat(a->server->log_fd, &st))
-		return err_sys(a->e->err, errno, "%s", a->server->log);
+	if (fstat(a->server->log.fd, &st))
+		return err_sys(a->e->err, errno, "%s", a->server->log.name);
 	a->log_offset = st.st_size;
 	return 0;
 }

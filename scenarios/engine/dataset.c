@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include "core/csv.h"
 #include "core/json.h"
+#include "core/tree.h"
 #include "core/units.h"
 #include "scenarios/engine/dataset.h"
 #include "scenarios/engine/package.h"
@@ -14,24 +15,23 @@ typedef int write_fn(const struct dataset *d, FILE *f);
 /* Writes one file; a full disk shows at the latest when it is closed. */
 static int write_file(const struct dataset *d, const char *name, write_fn *fn, struct err *err)
 {
-	_cleanup_free_ char *path = NULL;
+	int r, fd = tree_create(d->out_fd, name, 0);
 	FILE *f;
-	int r;
 
-	if (asprintf(&path, "%s/%s", d->out, name) < 0) {
-		path = NULL;
+	if (fd < 0)
+		return err_sys(err, -fd, "%s/%s", d->out, name);
+	f = fdopen(fd, "w");
+	if (!f) {
+		close(fd);
 		return -ENOMEM;
 	}
-	f = fopen(path, "we");
-	if (!f)
-		return err_sys(err, errno, "%s", path);
 	r = fn(d, f);
 	errno = 0;
 	if (r == 0 && ferror(f))
 		r = errno ? -errno : -EIO;
 	if (fclose(f) && r == 0)
 		r = -errno;
-	return r ? err_sys(err, -r, "%s", path) : 0;
+	return r ? err_sys(err, -r, "%s/%s", d->out, name) : 0;
 }
 
 /* ---- topology.ini ---- */

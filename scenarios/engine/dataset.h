@@ -8,6 +8,7 @@
 
 struct dataset {
 	const char *out, *command, *topo;
+	int out_fd; /* of dataset_prepare() */
 	const struct net *net;
 	const struct uses *uses;
 	const struct plan *plan;
@@ -22,10 +23,11 @@ struct dataset {
 };
 
 /*
- * Makes the folder, or clears one of an earlier run (it has a manifest.json or a topology.ini of
- * ours); any other folder that is not empty is refused.
+ * Makes the folder, or clears one that holds nothing but what a run leaves, and opens it: everything
+ * is written through *ret_fd. Refused is a folder with anything else in it, one in which others
+ * than root and the user of sudo can write, and a symbolic link.
  */
-int dataset_prepare(const char *out, struct err *err);
+int dataset_prepare(const char *out, int *ret_fd, struct err *err);
 int dataset_write_topology(const struct dataset *d, struct err *err);
 /* activities.csv, owners.csv and, last, manifest.json. */
 int dataset_write(const struct dataset *d, struct err *err);

@@ -1,18 +1,13 @@
 /* The run's own loop: readiness, the schedule, what servers write, queues of scripts, the end. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include "core/units.h"
 #include "scenarios/engine/engine_internal.h"
 
 #define PROGRESS_EVERY (NSEC_PER_SEC / 2)
-#define TAIL_BYTES     1500
-#define TAIL_LINES     6
 
 void results_free(struct result *results, size_t n)
 {
@@ -32,82 +27,6 @@ int engine_timer(struct engine *e, int64_t in_ns, loop_timer_fn *fn, void *arg,
 		 struct loop_timer **timer)
 {
 	return loop_add_timer(e->o.loop, units_now_mono() + in_ns, fn, arg, timer);
-}
-
-/* ---- logs ---- */
-
-int log_create(struct engine *e, uint32_t node, char **ret_path, int *ret_fd, const char *fmt, ...)
-{
-	_cleanup_free_ char *dir = NULL, *name = NULL, *path = NULL;
-	va_list ap;
-	int fd, n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&name, fmt, ap);
-	va_end(ap);
-	if (n < 0) {
-		name = NULL;
-		return -ENOMEM;
-	}
-	if (asprintf(&dir, "%s/logs/%s", e->o.out, e->o.net->nodes[node].name) < 0) {
-		dir = NULL;
-		return -ENOMEM;
-	}
-	if (asprintf(&path, "%s/%s", dir, name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	if (mkdir(dir, 0755) && errno != EEXIST)
-		return err_sys(e->err, errno, "%s", dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_sys(e->err, errno, "%s", path);
-	*ret_fd = fd;
-	if (ret_path)
-		*ret_path = steal_ptr(path);
-	return 0;
-}
-
-/* Start of the last TAIL_LINES lines. */
-static const char *last_lines(const char *text, size_t n)
-{
-	const char *p = text + n;
-	int lines = 0;
-
-	while (p > text && (p[-1] != '\n' || ++lines < TAIL_LINES))
-		p--;
-	return p;
-}
-
-char *log_tail(const char *path)
-{
-	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	_cleanup_free_ char *copy = NULL;
-	char buf[TAIL_BYTES + 1], *out = NULL, *save = NULL;
-	struct stat st;
-	size_t len;
-	ssize_t n;
-	FILE *f;
-
-	if (fd < 0 || fstat(fd, &st))
-		return NULL;
-	n = pread(fd, buf, TAIL_BYTES, st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
-	while (n > 0 && buf[n - 1] == '\n')
-		n--;
-	if (n <= 0)
-		return NULL;
-	buf[n] = '\0';
-	copy = strdup(last_lines(buf, (size_t)n));
-	f = copy ? open_memstream(&out, &len) : NULL;
-	if (!f)
-		return NULL;
-	for (char *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
-		fprintf(f, "\n  %s", l);
-	if (fclose(f)) {
-		free(out);
-		return NULL;
-	}
-	return out;
 }
 
 /* ---- queues of scripts ---- */
@@ -330,7 +249,7 @@ static int set_up(struct engine *e)
 		return -ENOMEM;
 	/* All before the first that may fail, so that clearing finds each in order. */
 	for (size_t i = 0; i < e->o.uses->n; i++)
-		e->servers[i] = (struct server){ .e = e, .log_fd = -1, .watch = -1 };
+		e->servers[i] = (struct server){ .e = e, .log = LOG_NONE, .watch = -1 };
 	for (size_t i = 0; i < e->o.uses->n && r == 0; i++)
 		r = server_init(&e->servers[i], e, &e->o.uses->use[i]);
 	return r;
@@ -361,15 +280,8 @@ static void begin(void *arg)
 
 static int watch(struct engine *e)
 {
-	_cleanup_free_ char *logs = NULL;
 	int r, fd = tag_ready_fd(e->o.stage.tag);
 
-	if (asprintf(&logs, "%s/logs", e->o.out) < 0) {
-		logs = NULL;
-		return -ENOMEM;
-	}
-	if (mkdir(logs, 0755) && errno != EEXIST)
-		return err_sys(e->err, errno, "%s", logs);
 	if (fd < 0)
 		return err_missing(e->err,
 				   "without BPF programs (rung none) there is no knowing when "

@@ -38,7 +38,7 @@ struct engine_opts {
 	const struct net *net;
 	const struct uses *uses;
 	const struct plan *plan;
-	const char *out; /* folder; gets logs/ */
+	int out_fd;	 /* folder; gets logs/ */
 	int stop_fd;	 /* readable: end early; -1: none */
 	engine_progress_fn *progress;
 	void *progress_arg;

@@ -1,4 +1,4 @@
-/* What engine.c, server.c and activity.c share; nobody else's. */
+/* What engine.c, logs.c, server.c and activity.c share; nobody else's. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef ENGINE_ENGINE_INTERNAL_H
 #define ENGINE_ENGINE_INTERNAL_H
@@ -6,6 +6,14 @@
 #include "scenarios/engine/engine.h"
 
 struct engine;
+
+/* The output of a program, to read. */
+struct log_file {
+	char *name; /* "logs/HOST/NAME" */
+	int fd;	    /* -1: none yet */
+};
+
+#define LOG_NONE ((struct log_file){ NULL, -1 })
 
 /* A place in a host's queue of scripts. */
 struct ticket {
@@ -32,8 +40,7 @@ struct server {
 	struct prog *prog;	   /* the setup script, then the server */
 	struct loop_timer *timer;
 	struct strv vars;
-	char *log;		   /* path of its output, or of the setup script's */
-	int log_fd;		   /* to read its output; -1: none yet */
+	struct log_file log;	   /* its output, or the setup script's */
 	int watch;		   /* inotify's, of its output */
 	uint64_t cookie;	   /* of its host's network namespace */
 	bool *open;		   /* one for each port */
@@ -56,7 +63,7 @@ struct activity {
 	struct loop_timer *timer;
 	struct outcome outcome;
 	bool stopped;
-	char *log;	  /* path of run's output */
+	struct log_file log; /* run's output */
 	off_t log_offset; /* of the server's output: what was written since the start */
 	struct activity *next_proof; /* in e->proofs */
 };
@@ -95,11 +102,14 @@ int engine_timer(struct engine *e, int64_t in_ns, loop_timer_fn *fn, void *arg,
 /* Waits for its turn among the scripts of a host; go may be called at once. */
 void queue_enter(struct engine *e, uint32_t node, struct ticket *t);
 void queue_leave(struct engine *e, uint32_t node);
-/* logs/HOST/NAME opened to append; its path too if asked. */
-int log_create(struct engine *e, uint32_t node, char **ret_path, int *ret_fd, const char *fmt, ...)
-	printf_like(5, 6);
+
+/* logs.c */
+/* A new logs/HOST/NAME, opened to append, and to read it, too, if asked. */
+int log_create(struct engine *e, uint32_t node, struct log_file *ret, int *ret_fd, const char *fmt,
+	       ...) printf_like(5, 6);
+void log_close(struct log_file *l);
 /* The last lines of a log for an error message: "\n  line\n  line", malloc'd, or NULL. */
-char *log_tail(const char *path);
+char *log_tail(const struct log_file *l);
 
 /* server.c */
 int server_init(struct server *s, struct engine *e, const struct use *use);

@@ -3,15 +3,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "core/tree.h"
+#include "core/units.h"
 #include "scenarios/engine/dataset.h"
 
 /* What a run leaves, and so what clearing may remove. */
 static const char *const files[] = {
 	"manifest.json", "topology.ini",   "capture.pcapng",
-	"flows.csv",	 "activities.csv", "owners.csv",
+	"flows.csv",	 "activities.csv", "owners.csv",     "logs",
 };
 
 static int make_path(const char *path, struct err *err)
@@ -39,18 +40,69 @@ static bool ours(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (!strcmp(name, files[i]))
 			return true;
-	return !strcmp(name, "logs");
+	return false;
+}
+
+/* The user who became root by sudo: a folder of theirs is as good as one of root's. */
+static bool sudo_id(const char *name, unsigned *ret)
+{
+	const char *text = getenv(name), *why;
+	uint64_t v;
+
+	if (!text || units_parse_uint(text, 0, UINT32_MAX - 1, &v, &why))
+		return false;
+	*ret = (unsigned)v;
+	return true;
+}
+
+/* Whoever else can write in the folder could make root write or remove files anywhere. */
+static int check_owner(const char *out, const struct stat *st, struct err *err)
+{
+	unsigned uid, gid;
+	bool user = sudo_id("SUDO_UID", &uid), group = sudo_id("SUDO_GID", &gid);
+
+	if (st->st_uid != geteuid() && !(user && st->st_uid == uid))
+		return err_usage(err,
+				 "%s belongs to user %u, who could change what is written there; "
+				 "give a folder of your own with -o", out, (unsigned)st->st_uid);
+	if (st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && st->st_gid != getegid() &&
+				      !(group && st->st_gid == gid)))
+		return err_usage(err,
+				 "others may write in %s; run 'chmod go-w %s', or give another "
+				 "folder with -o", out, out);
+	return 0;
+}
+
+static int open_dir(const char *out, int *ret, struct err *err)
+{
+	_cleanup_close_ int fd = open(out, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		return err_usage(err, "%s is a file or a symbolic link; give a folder with -o",
+				 out);
+	if (fd < 0 || fstat(fd, &st))
+		return err_sys(err, errno, "%s", out);
+	r = check_owner(out, &st, err);
+	if (r == 0)
+		*ret = steal_fd(&fd);
+	return r;
 }
 
 /* 0 when the folder has nothing but what a run leaves. */
-static int check_ours(const char *out, bool *ret_empty, struct err *err)
+static int check_ours(const char *out, int fd, bool *ret_empty, struct err *err)
 {
-	DIR *d = opendir(out);
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
 	struct dirent *e;
 	int r = 0;
 
-	if (!d)
-		return err_sys(err, errno, "%s", out);
+	if (!d) {
+		r = err_sys(err, errno, "%s", out);
+		cleanup_closep(&again);
+		return r;
+	}
 	*ret_empty = true;
 	while (r == 0 && (e = readdir(d))) {
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
@@ -66,41 +118,40 @@ static int check_ours(const char *out, bool *ret_empty, struct err *err)
 	return r;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int clear(const char *out, int fd, struct err *err)
 {
-	return remove(path);
-}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int r = tree_remove(fd, files[i]);
 
-/* Removes logs/ of the earlier run; symbolic links are removed, not followed. */
-static int clear(const char *out, struct err *err)
-{
-	for (size_t i = 0; i <= ARRAY_SIZE(files); i++) {
-		_cleanup_free_ char *path = NULL;
-		int r;
-
-		if (asprintf(&path, "%s/%s", out, i < ARRAY_SIZE(files) ? files[i] : "logs") < 0) {
-			path = NULL;
-			return -ENOMEM;
-		}
-		if (i < ARRAY_SIZE(files))
-			r = unlink(path);
-		else
-			r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-		if (r && errno != ENOENT)
-			return err_sys(err, errno, "%s", path);
+		if (r && r != -ENOENT)
+			return err_sys(err, -r, "%s/%s", out, files[i]);
 	}
 	return 0;
 }
 
-int dataset_prepare(const char *out, struct err *err)
+int dataset_prepare(const char *out, int *ret_fd, struct err *err)
 {
+	_cleanup_free_ char *path = strdup(out);
+	_cleanup_close_ int fd = -1;
 	bool empty = true;
+	size_t len;
 	int r;
 
+	if (!path)
+		return -ENOMEM;
 	if (!*out)
 		return err_usage(err, "the name of the output folder is empty");
-	r = make_path(out, err);
+	/* A slash at the end would have a symbolic link followed. */
+	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
+		path[len - 1] = '\0';
+	r = make_path(path, err);
 	if (r == 0)
-		r = check_ours(out, &empty, err);
-	return r || empty ? r : clear(out, err);
+		r = open_dir(path, &fd, err);
+	if (r == 0)
+		r = check_ours(path, fd, &empty, err);
+	if (r == 0 && !empty)
+		r = clear(path, fd, err);
+	if (r == 0)
+		*ret_fd = steal_fd(&fd);
+	return r;
 }

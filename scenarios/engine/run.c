@@ -16,6 +16,7 @@ struct run {
 	struct uses uses;
 	struct plan plan;
 	char *out;
+	int out_fd;
 	struct result *results;
 	struct loop *loop;
 	struct owners *owners;
@@ -37,6 +38,8 @@ static void run_clear(struct run *r)
 	uses_free(&r->uses);
 	net_free(&r->net);
 	free(r->out);
+	if (r->out_fd >= 0)
+		close(r->out_fd);
 }
 
 static void progress(void *arg, const char *phase, int64_t elapsed,
@@ -118,7 +121,7 @@ static int prepare(struct run *r)
 		r->out = NULL;
 	if (!r->results || !r->out)
 		return -ENOMEM;
-	return dataset_prepare(r->out, r->err);
+	return dataset_prepare(r->out, &r->out_fd, r->err);
 }
 
 static const char *links_engine(const struct net *net)
@@ -132,6 +135,7 @@ static struct dataset describe(const struct run *r)
 {
 	return (struct dataset){
 		.out = r->out,
+		.out_fd = r->out_fd,
 		.command = r->o->command,
 		.topo = r->o->topo,
 		.net = &r->net,
@@ -198,14 +202,14 @@ static int build(struct run *r)
 
 static int play(struct run *r)
 {
-	struct capture_opts co = { .dir = r->out, .snaplen = r->uses.snaplen,
+	struct capture_opts co = { .dir_fd = r->out_fd, .snaplen = r->uses.snaplen,
 				   .ring_bytes = r->uses.ring_bytes };
 	struct engine_opts eo = {
 		.loop = r->loop,
 		.net = &r->net,
 		.uses = &r->uses,
 		.plan = &r->plan,
-		.out = r->out,
+		.out_fd = r->out_fd,
 		.stop_fd = r->o->stop_fd,
 		.progress = progress,
 		.progress_arg = r,
@@ -267,7 +271,7 @@ static int finish(struct run *r, struct run_summary *ret)
 
 int run_experiment(const struct run_opts *opts, struct run_summary *ret, struct err *err)
 {
-	_cleanup_(run_clear) struct run r = { .o = opts, .err = err,
+	_cleanup_(run_clear) struct run r = { .o = opts, .err = err, .out_fd = -1,
 					      .start = units_now_real(),
 					      .began = units_now_mono() };
 	struct dataset d;

@@ -1,7 +1,6 @@
 /* One server's life: the clients' setup scripts, its start, readiness by event, and its end. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -30,7 +29,7 @@ int server_init(struct server *s, struct engine *e, const struct use *use)
 	const struct plan *plan = e->o.plan;
 	size_t i = 0;
 
-	*s = (struct server){ .e = e, .use = use, .log_fd = -1, .watch = -1 };
+	*s = (struct server){ .e = e, .use = use, .log = LOG_NONE, .watch = -1 };
 	s->ticket = (struct ticket){ .go = setup_go, .arg = s };
 	s->cookie = netns_cookie(emu_node_ns(e->o.stage.emu, use->server));
 	s->open = calloc(use->scenario->n_ready_ports, sizeof(*s->open));
@@ -47,17 +46,15 @@ void server_clear(struct server *s)
 	loop_del_timer(s->e->o.loop, s->timer);
 	if (s->prog)
 		prog_free(s->prog);
-	if (s->log_fd >= 0)
-		close(s->log_fd);
 	strv_free(&s->vars);
-	free(s->log);
+	log_close(&s->log);
 	free(s->open);
 }
 
 /* Fails the run with what the program last said. */
 static void fail_with_log(struct server *s, const char *what)
 {
-	_cleanup_free_ char *tail = log_tail(s->log);
+	_cleanup_free_ char *tail = log_tail(&s->log);
 
 	engine_fail(s->e, err_failed(s->e->err, "%s of scenario %s on %s %s%s%s",
 				     s->state == SERVER_SETUP ? "setup" : "the server",
@@ -119,7 +116,7 @@ static int setup_run(struct server *s)
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	free(steal_ptr(s->log));
+	log_close(&s->log);
 	r = log_create(s->e, s->use->server, &s->log, &fd, "%s-setup-%s.log", name, client);
 	if (r == 0)
 		r = plan_client_vars(c, s->e->o.net, &vars);
@@ -197,9 +194,10 @@ static int server_spawn(struct server *s)
 	struct program_spec spec = { .scenario = sc, .script = sc->server_start,
 				     .node = s->use->server, .vars = &s->vars };
 	_cleanup_close_ int fd = -1;
+	char self[32];
 	int r;
 
-	free(steal_ptr(s->log));
+	log_close(&s->log);
 	r = log_create(s->e, s->use->server, &s->log, &fd, "%s-server.log", sc->name);
 	if (r == 0)
 		r = plan_server_vars(s->use, s->e->o.net, &s->vars);
@@ -207,10 +205,10 @@ static int server_spawn(struct server *s)
 		r = strv_addf(&s->vars, "work=/tmp/server-%s", sc->name);
 	if (r)
 		return r;
-	s->log_fd = open(s->log, O_RDONLY | O_CLOEXEC);
-	s->watch = inotify_add_watch(s->e->inotify_fd, s->log, IN_MODIFY);
-	if (s->log_fd < 0 || s->watch < 0)
-		return err_sys(s->e->err, errno, "%s", s->log);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", s->log.fd);
+	s->watch = inotify_add_watch(s->e->inotify_fd, self, IN_MODIFY);
+	if (s->watch < 0)
+		return err_sys(s->e->err, errno, "%s", s->log.name);
 	s->state = SERVER_STARTING;
 	spec.out_fd = fd;
 	r = program_start(&s->e->o.stage, &spec, server_end, s, &s->prog, s->e->err);

@@ -5,6 +5,7 @@
  *     pcapngcopy IN OUT
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include "capture/pcapng.h"
@@ -44,10 +45,12 @@ int main(int argc, char **argv)
 	_cleanup_err_ struct err err = { 0 };
 	struct pcapng_writer *w = NULL;
 	struct pcapng_reader *r = NULL;
-	int e = argc != 3;
+	int fd, e = argc != 3;
 
 	e = e ? e : pcapng_open(argv[1], &r, &err);
-	e = e ? e : pcapng_create(argv[2], "Linux", "detnet test", "a section", &w, &err);
+	fd = e ? -1 : open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	e = e ? e : fd < 0;
+	e = e ? e : pcapng_create(fd, argv[2], "Linux", "detnet test", "a section", &w, &err);
 	if (!e && (pcapng_add_iface(w, "h1:h1-eth0", "host h1", 262144) != 0 ||
 		   pcapng_add_iface(w, "h2:h2-eth0", NULL, 262144) != 1))
 		e = 1;
