@@ -113,7 +113,7 @@ int build_namespaces(struct emu *e, struct err *err)
 	fds = calloc(n ? n : 1, sizeof(*fds));
 	if (!fds)
 		return -ENOMEM;
-	r = netns_new(fds, n, net->ipv6, err);
+	r = netns_new_apart(fds, n, net->ipv6, err);
 	if (r < 0)
 		return r;
 	for (i = 0, n = 0; i < net->n_nodes; i++) {

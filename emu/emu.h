@@ -5,7 +5,9 @@
  * which every switch lives. All are held by fds of this process and nothing else: when it ends, by
  * SIGKILL too, the kernel takes them and the veths in them down. A host gets processes only with its
  * first program: its init (emu/init.h) is pid 1 of a pid namespace, dies with us by
- * PR_SET_PDEATHSIG, and everything in the host dies with it. What is left can only be empty cgroups and a
+ * PR_SET_PDEATHSIG, and everything in the host dies with it. Each of those namespaces belongs to a
+ * user namespace of its own, in which the host's programs run, so their root ends at their host
+ * (emu/userns.c); the fabric belongs to ours. What is left can only be empty cgroups and a
  * run folder, which the next start sweeps (emu/rundir.h).
  *
  * Everything here runs in one thread; program ends and init messages come through the loop.

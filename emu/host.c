@@ -5,7 +5,8 @@
  * host; the child does no more than async-signal-safe calls (other threads of this process may hold
  * any lock), joins the network namespace and executes this same program as INIT_ARGV0. It finds its
  * configuration waiting in its socket. That configuration is the same for every host but for a name
- * and a bit, so it is made once, with the first init, and handed on as a sealed memfd.
+ * and a bit, so it is made once, with the first init, and handed on as a sealed memfd. With it goes
+ * the user namespace that owns the host's network: its programs will run there.
  *
  * Ends of programs come through the loop. When an init itself ends (its host ran out of memory,
  * or somebody killed it) all its programs have ended with it; they are reported as killed, and
@@ -31,6 +32,7 @@
 #include "emu/init.h"
 #include "emu/init_proto.h"
 #include "emu/sandbox.h"
+#include "emu/userns.h"
 
 /* No answer of names by anything outside: what is not in /etc/hosts does not exist. */
 static const char resolv_conf[] = "# The names of this network are in /etc/hosts.\n"
@@ -394,6 +396,8 @@ static int settle_init(struct host *h, struct err *err)
 	const struct node *node = &h->emu->net->nodes[h->node];
 	const char *hostname = node->hostname ? node->hostname : node->name;
 	struct init_hello hello = { .share = node->share && !h->emu->sealed };
+	int fds[INIT_HELLO_FDS] = { [INIT_HELLO_CONF] = h->emu->conf_fd };
+	_cleanup_close_ int owner = -1;
 	int r;
 
 	if (strlen(hostname) >= sizeof(hello.hostname))
@@ -403,8 +407,12 @@ static int settle_init(struct host *h, struct err *err)
 	r = cgroup_enter_limits(h->emu->cgroup, node->name, h->pid, err);
 	if (r < 0)
 		return r;
+	r = userns_of_net(h->ns_fd, &owner);
+	if (r < 0)
+		return err_sys(err, -r, "%s: cannot open the host's user namespace", node->name);
+	fds[INIT_HELLO_USERNS] = owner;
 	/* If the init is gone, its last words are more telling than EPIPE. */
-	r = host_send(h, &hello, sizeof(hello), &h->emu->conf_fd, 1);
+	r = host_send(h, &hello, sizeof(hello), fds, owner < 0 ? 1 : INIT_HELLO_FDS);
 	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		return err_sys(err, -r, "%s: cannot start the host", node->name);
 	r = await_ready(h, err);

@@ -6,8 +6,10 @@
  * on the socket: ends that do not fit are kept until there is room, for emu may be busy with a
  * start in this same host.
  *
- * It keeps capabilities that its programs lack (setting a filter takes CAP_SYS_ADMIN), so it is
- * made undumpable: no program can trace it or look into /proc/1.
+ * It stays in the machine's user namespace, whose mounts the host's file tree is made of, and keeps
+ * its capabilities there. Only the forked child of each program goes into the host's own. No
+ * program may reach those capabilities, so the init is made undumpable: none can trace it or look
+ * into /proc/1.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -30,6 +32,7 @@
 #include "emu/init.h"
 #include "emu/init_proto.h"
 #include "emu/sandbox.h"
+#include "emu/userns.h"
 
 struct child {
 	struct child *next;
@@ -41,6 +44,7 @@ struct child {
 
 struct init {
 	int socket, signals;
+	int userns; /* of programs, or -1: as our own */
 	struct child *children;
 	const struct init_conf *conf; /* mapped for good: the filter is in it */
 	const struct sock_filter *filter;
@@ -159,18 +163,15 @@ static int become_host(struct init *in, const struct init_hello *hello, struct e
 	if (sethostname(hello->hostname, strlen(hello->hostname)) < 0)
 		return err_sys(err, errno, "cannot set the host name '%s'", hello->hostname);
 	r = hostfs_build(&fs, err);
-	if (r < 0)
-		return r;
-	forget_login();
-	r = sandbox_limit_bounding();
-	if (r < 0)
-		return err_sys(err, -r, "cannot limit the capabilities of a host");
-	return 0;
+	if (r == 0)
+		forget_login();
+	return r;
 }
 
 static int set_up(struct init *in, struct err *err)
 {
 	_cleanup_close_ int conf_fd = -1;
+	int fds[INIT_HELLO_FDS];
 	struct init_hello hello;
 	struct stat st;
 	ssize_t n;
@@ -180,7 +181,9 @@ static int set_up(struct init *in, struct err *err)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(err, errno, "cannot protect a host's init");
 	prctl(PR_SET_NAME, INIT_ARGV0, 0, 0, 0);
-	n = receive(in->socket, &hello, sizeof(hello), &conf_fd, 1);
+	n = receive(in->socket, &hello, sizeof(hello), fds, INIT_HELLO_FDS);
+	conf_fd = fds[INIT_HELLO_CONF];
+	in->userns = fds[INIT_HELLO_USERNS];
 	if (n != sizeof(hello) || conf_fd < 0)
 		return err_failed(err, "a host's init got no configuration");
 	if (fstat(conf_fd, &st) < 0)
@@ -251,7 +254,10 @@ static _Noreturn void run_child(const struct init *in, const struct request *r)
 	if (chdir(r->cwd) < 0)
 		goto fail;
 	stage = INIT_SANDBOX;
-	error = sandbox_enter(in->filter, in->conf->n_filter);
+	/* First, for there a process begins with all capabilities. */
+	error = in->userns < 0 ? 0 : userns_join(in->userns);
+	if (error == 0)
+		error = sandbox_enter(in->filter, in->conf->n_filter);
 	if (error < 0) {
 		errno = -error;
 		goto fail;
@@ -412,7 +418,7 @@ static int block_signals(struct init *in)
 
 int init_main(int argc, char **argv)
 {
-	struct init in = { .socket = INIT_SOCKET_FD, .signals = -1 };
+	struct init in = { .socket = INIT_SOCKET_FD, .signals = -1, .userns = -1 };
 	struct init_event e = { .kind = INIT_READY };
 	_cleanup_err_ struct err err = { 0 };
 	int r;

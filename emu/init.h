@@ -3,9 +3,9 @@
  *
  * Started by emu with clone3 into new mount, pid, uts and ipc namespaces and the host's cgroup, then
  * executed from /proc/self/exe. It joins the host's network namespace, builds the file tree
- * (emu/hostfs.h), gives up what a host may not have (emu/sandbox.h), and serves requests on a
- * SOCK_SEQPACKET socket: start a program, and later its end. When the socket closes, it ends, and
- * the kernel ends everything in its pid namespace.
+ * (emu/hostfs.h), and serves requests on a SOCK_SEQPACKET socket: start a program, in the host's
+ * user namespace (emu/userns.h) and without what a host may not have (emu/sandbox.h), and later
+ * its end. When the socket closes, it ends, and the kernel ends everything in its pid namespace.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_INIT_H

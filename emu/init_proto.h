@@ -3,11 +3,10 @@
  *
  * One SOCK_SEQPACKET socket, both ends of the same program, so plain structs:
  *
- * - first an init_hello with the configuration's memfd: init answers one init_event, READY or
- * FAILED;
+ * - first an init_hello with the configuration's memfd and, if the host has one, the user namespace
+ *   of its programs: init answers one init_event, READY or FAILED;
  * - then an init_start for each program, with INIT_FDS descriptors. How the start went is told on
- * its
- *   own pipe (init_report), so that emu can wait for it without meeting other programs' ends;
+ *   its own pipe (init_report), so that emu can wait for it without meeting other programs' ends;
  * - an init_event ENDED for each program when its process was reaped.
  *
  * Blobs are memfds of NUL-terminated strings, for a packet of a socket has a size limit and a
@@ -35,6 +34,9 @@ struct init_hello {
 	char hostname[HOST_NAME_MAX + 1];
 	bool share; /* this host gets the shared folder */
 };
+
+/* With the hello; the second may be missing. */
+enum init_hello_fd { INIT_HELLO_CONF, INIT_HELLO_USERNS, INIT_HELLO_FDS };
 
 /* In this order, after the message: INIT_FD_BLOB holds cwd ("": the default), argv, env. */
 enum init_fd {

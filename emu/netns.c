@@ -4,6 +4,9 @@
  * A namespace exists as long as something refers to it; ours are referred to by the fd that
  * netns_new() returns, so they go with the process, however it ends. Only the calling thread ever
  * moves: /proc/thread-self, not /proc/self, says where it was.
+ *
+ * Those of hosts are made by emu/userns.c, each with an owner of its own, so that root in one has
+ * no rights over another.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -15,7 +18,9 @@
 #include <sys/stat.h>
 
 #include "core/cleanup.h"
+#include "core/log.h"
 #include "emu/netns.h"
+#include "emu/userns.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
@@ -172,6 +177,49 @@ int netns_new(int *ret_fds, size_t n, bool ipv6, struct err *err)
 	netns_leave(old);
 	if (r < 0) {
 		while (i-- > 0)
+			close(fds[i]);
+		return r;
+	}
+	memcpy(ret_fds, fds, n * sizeof(*fds));
+	return 0;
+}
+
+static int defaults_of(const int *fds, size_t n, bool ipv6, struct err *err)
+{
+	size_t i;
+	int old, r = 0;
+
+	old = netns_open_own();
+	if (old < 0)
+		return err_sys(err, -old, "cannot open the current network namespace");
+	for (i = 0; r == 0 && i < n; i++) {
+		if (setns(fds[i], CLONE_NEWNET) < 0)
+			r = err_sys(err, errno, "cannot enter a new network namespace");
+		else
+			r = set_defaults(ipv6, err);
+	}
+	netns_leave(old);
+	return r;
+}
+
+int netns_new_apart(int *ret_fds, size_t n, bool ipv6, struct err *err)
+{
+	_cleanup_free_ int *fds = calloc(n ? n : 1, sizeof(*fds));
+	size_t i;
+	int r;
+
+	if (!fds)
+		return -ENOMEM;
+	r = userns_new_net(fds, n);
+	if (r < 0) {
+		log_warn("hosts get no user namespaces (%s): root in a host can reach interfaces "
+			 "of switches and of other hosts; 'detnet doctor' says what is missing",
+			 strerror(-r));
+		return netns_new(ret_fds, n, ipv6, err);
+	}
+	r = defaults_of(fds, n, ipv6, err);
+	if (r < 0) {
+		for (i = 0; i < n; i++)
 			close(fds[i]);
 		return r;
 	}

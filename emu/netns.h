@@ -9,6 +9,11 @@
 
 /* Makes n namespaces, lo down, with the sysctls every one of ours has (no IPv6 unless asked). */
 int netns_new(int *ret_fds, size_t n, bool ipv6, struct err *err);
+/*
+ * The same for hosts: each is owned by a user namespace of its own (emu/userns.h). Where the kernel
+ * has none they are owned by ours, with a warning in the log.
+ */
+int netns_new_apart(int *ret_fds, size_t n, bool ipv6, struct err *err);
 /* Moves the calling thread there; returns an fd of where it was, for netns_leave(), or -errno. */
 int netns_enter(int ns_fd);
 void netns_leave(int old_fd); /* closes old_fd */

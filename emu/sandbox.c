@@ -14,10 +14,12 @@
  * is refused whole. clone3() answers ENOSYS because its flags lie in memory, where a filter
  * cannot see CLONE_NEWUSER; the C library then uses clone().
  *
- * What it does not hold back: root in a host has CAP_NET_ADMIN in the user namespace that owns the
- * fabric too, and by IFLA_TARGET_NETNSID it can list and even delete the fabric's interfaces
- * (tried). Hosts are kept apart as the machines of a laboratory are, not as tenants who attack
- * the emulator; more than that takes a user namespace for each host.
+ * What capabilities are left a program has in its host's user namespace only (emu/userns.c), which
+ * owns the host's network namespace and nothing else: neither the fabric's interfaces nor those of
+ * another host can be reached with them, by IFLA_TARGET_NETNSID or any other way, and calls that
+ * ask for a capability over the machine (negative nice values, realtime scheduling, locking more
+ * memory than the limit) are refused. Joining a user namespace gives a process every capability
+ * there, bounding set included, so it is joined first and the sandbox entered after.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -176,7 +178,7 @@ static uint64_t kept_mask(void)
 	return mask;
 }
 
-int sandbox_limit_bounding(void)
+static int limit_bounding(void)
 {
 	uint64_t kept = kept_mask();
 
@@ -201,7 +203,10 @@ int sandbox_enter(const struct sock_filter *filter, size_t n)
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 	uint64_t kept = kept_mask();
+	int r = limit_bounding();
 
+	if (r < 0)
+		return r;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return -errno;
 	if (syscall(SYS_capget, &head, data) < 0)

@@ -10,10 +10,10 @@
 /* Compiles the system-call filter (libseccomp); *ret is malloc'd. Milliseconds: once a network. */
 int sandbox_compile(struct sock_filter **ret, size_t *ret_n, struct err *err);
 
-/* In a host's init, once: what its programs may ever have. The init itself keeps its own. */
-int sandbox_limit_bounding(void);
-
-/* In a program, before exec: the filter, then the capabilities. 0 or -errno; async-signal-safe. */
+/*
+ * In a program, before exec: what it and its children may ever have, then the filter, then the
+ * capabilities. 0 or -errno; async-signal-safe.
+ */
 int sandbox_enter(const struct sock_filter *filter, size_t n);
 
 #endif
