@@ -9,6 +9,7 @@
 #include "emu/cgroup.h"
 #include "emu/netns.h"
 #include "emu/qdisc.h"
+#include "emu/userns.h"
 #include "scenarios/engine/scenario.h"
 
 enum state { HAVE, PARTLY, LACK };
@@ -77,6 +78,23 @@ static void probe_namespaces(struct finding *f)
 		return;
 	snprintf(f->what, sizeof(f->what), "cannot make one: %s", err.n ? err.items[0].msg : "refused");
 	lack(f, LACK, "no network can be built", "root with CAP_SYS_ADMIN (in a container: --privileged)");
+}
+
+static void probe_userns(struct finding *f)
+{
+	_cleanup_close_ int fd = -1;
+	int r = userns_new_net(&fd, 1);
+
+	if (!r) {
+		snprintf(f->what, sizeof(f->what), "root in a host has rights over that host only");
+		return;
+	}
+	snprintf(f->what, sizeof(f->what), "cannot make one: %s",
+		 r == -EINVAL ? "the kernel has none" : strerror(-r));
+	lack(f, PARTLY, "networks are built, but root in a host can list and remove interfaces of "
+	     "switches and of other hosts",
+	     "root, a kernel with CONFIG_USER_NS, and /proc/sys/user/max_user_namespaces above the "
+	     "number of hosts");
 }
 
 static bool in_file(const char *path, const char *word)
@@ -210,10 +228,10 @@ static void probe_scenario(struct finding *f, const char *name)
 
 static const struct probe probes[] = {
 	{ "kernel", probe_kernel },	{ "root", probe_root },
-	{ "namespaces", probe_namespaces }, { "overlayfs", probe_overlay },
-	{ "cgroup2", probe_cgroup2 },	{ "limits", probe_limits },
-	{ "sender tags", probe_bpf },	{ "link rate", probe_tbf },
-	{ "link delay", probe_netem },
+	{ "namespaces", probe_namespaces }, { "user namespaces", probe_userns },
+	{ "overlayfs", probe_overlay },	{ "cgroup2", probe_cgroup2 },
+	{ "limits", probe_limits },	{ "sender tags", probe_bpf },
+	{ "link rate", probe_tbf },	{ "link delay", probe_netem },
 };
 
 static const char *const state_name[] = { "yes", "partly", "no" };
