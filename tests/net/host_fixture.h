@@ -1,6 +1,6 @@
 /*
- * A small network for tests of hosts: s1 with h1 (shared folder), h2 (none) and h3 (limits), and
- * a way to run this test program itself inside a host, as a probe.
+ * A small network for tests of hosts: s1 with h1 (shared folder), h2 (none) and h3 (limits), a
+ * cable from h2 to h3, and a way to run this test program itself inside a host, as a probe.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef TESTS_HOST_FIXTURE_H
@@ -74,6 +74,8 @@ static inline int fixture_up(void)
 		if (net_add_link(&fx.net, h, S1, 0, &err) < 0)
 			return -1;
 	}
+	if (net_add_link(&fx.net, H2, H3, 0, &err) < 0)
+		return -1;
 	fx.net.nodes[H3].limits = (struct node_limits){ .cpu = H3_CPU, .memory = H3_MEMORY,
 							.pids = H3_PIDS };
 	if (net_finish(&fx.net, &err) < 0 || emu_up(&fx.net, &opts, fx.loop, &fx.emu, &err) < 0) {
