@@ -25,6 +25,7 @@
 
 #define RING_MIN (16ull << 20)
 #define RING_MAX (256ull << 20)
+#define FLUSH_MS 1000 /* what was captured is in the file after this, whatever becomes of us */
 #define RING_SHARE 4 /* of the memory: the most that may be asked for */
 
 /* What a packet seen at an interface index means. */
@@ -51,6 +52,8 @@ struct capture {
 	int stop_fd;
 	int64_t start;
 	uint64_t *iface_packets; /* by pcap id */
+	int64_t flushed_at;	 /* CLOCK_MONOTONIC ns */
+	uint64_t flushed_packets;
 	uint32_t n_pcap_ifaces;
 	pthread_mutex_t lock; /* of stats */
 	struct capture_stats stats;
@@ -194,6 +197,22 @@ static void read_rings(struct capture *c, const struct pollfd *fds)
 	}
 }
 
+/* Once in FLUSH_MS, if there is something. */
+static void flush(struct capture *c)
+{
+	int64_t now = units_now_mono();
+	int r;
+
+	if (c->stats.error || c->stats.packets == c->flushed_packets ||
+	    now - c->flushed_at < FLUSH_MS * NSEC_PER_MSEC)
+		return;
+	c->flushed_at = now;
+	c->flushed_packets = c->stats.packets;
+	r = pcapng_flush(c->writer);
+	if (r < 0)
+		set_error(c, -r);
+}
+
 static void *capture_thread(void *arg)
 {
 	struct capture *c = arg;
@@ -205,10 +224,11 @@ static void *capture_thread(void *arg)
 	if (fds)
 		fds[c->n_rings] = (struct pollfd){ .fd = c->stop_fd, .events = POLLIN };
 	while (!error && !(fds[c->n_rings].revents & POLLIN)) {
-		if (poll(fds, c->n_rings + 1, -1) < 0)
+		if (poll(fds, c->n_rings + 1, FLUSH_MS) < 0)
 			error = errno == EINTR ? 0 : errno;
 		else
 			read_rings(c, fds);
+		flush(c);
 	}
 	tag_read_processes(c->tag);
 	for (size_t i = 0; i < c->n_rings; i++)

@@ -30,7 +30,11 @@ int signals_open(bool shell)
 	write_fd = fds[1];
 	sigemptyset(&sa.sa_mask);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		sa.sa_flags = shell ? 0 : (int)SA_RESETHAND;
+		/*
+		 * A second Ctrl-C is an impatient user's. SIGHUP and SIGTERM come more than once by themselves
+		 * (from the kernel, a shell and a service manager) and mean no more than the first.
+		 */
+		sa.sa_flags = !shell && wanted[i] == SIGINT ? (int)SA_RESETHAND : 0;
 		if (shell || wanted[i] != SIGWINCH)
 			sigaction(wanted[i], &sa, NULL);
 	}
