@@ -164,6 +164,8 @@ static int read_options(struct call *call, uint64_t *seed, struct run_opts *opts
 	if (duration && (units_parse_time(duration, &opts->duration, &why) || opts->duration == 0))
 		return err_usage(&call->err, "--duration %s: %s", duration,
 				 opts->duration ? why : "give a time over 0, such as 60s");
+	if (opts->duration > NSEC_PER_YEAR)
+		return err_usage(&call->err, "--duration %s: at most a year (8760h)", duration);
 	return call_seed(call, seed, &opts->seed);
 }
 

@@ -15,6 +15,7 @@
 #define NSEC_PER_USEC 1000LL
 #define NSEC_PER_MSEC 1000000LL
 #define NSEC_PER_SEC  1000000000LL
+#define NSEC_PER_YEAR (365 * 86400 * NSEC_PER_SEC)
 
 /* "60ms", "1.5s", "250us", "2min", "1h": nanoseconds, not negative. A bare number but 0 is refused. */
 int units_parse_time(const char *s, int64_t *ret_ns, const char **ret_why);

@@ -26,41 +26,55 @@ void engine_fail(struct engine *e, int r)
 int engine_timer(struct engine *e, int64_t in_ns, loop_timer_fn *fn, void *arg,
 		 struct loop_timer **timer)
 {
-	return loop_add_timer(e->o.loop, units_now_mono() + in_ns, fn, arg, timer);
+	int64_t at;
+
+	if (__builtin_add_overflow(units_now_mono(), in_ns, &at))
+		at = INT64_MAX;
+	return loop_add_timer(e->o.loop, at, fn, arg, timer);
 }
 
 /* ---- queues of scripts ---- */
+
+/*
+ * Gives the turn to one after another until somebody keeps it. A script that ends at once (or is not
+ * to run any more) leaves within its go(): then this very loop goes on, rather than one more inside.
+ */
+static void pump(struct queue *q)
+{
+	if (q->pumping)
+		return;
+	q->pumping = true;
+	while (!q->busy && q->first) {
+		struct ticket *t = q->first;
+
+		q->first = t->next;
+		if (!q->first)
+			q->last = NULL;
+		q->busy = true;
+		t->go(t->arg);
+	}
+	q->pumping = false;
+}
 
 void queue_enter(struct engine *e, uint32_t node, struct ticket *t)
 {
 	struct queue *q = &e->queues[node];
 
-	if (!q->busy) {
-		q->busy = true;
-		t->go(t->arg);
-		return;
-	}
 	t->next = NULL;
 	if (q->last)
 		q->last->next = t;
 	else
 		q->first = t;
 	q->last = t;
+	pump(q);
 }
 
 void queue_leave(struct engine *e, uint32_t node)
 {
 	struct queue *q = &e->queues[node];
-	struct ticket *t = q->first;
 
 	q->busy = false;
-	if (!t)
-		return;
-	q->first = t->next;
-	if (!q->first)
-		q->last = NULL;
-	q->busy = true;
-	t->go(t->arg);
+	pump(q);
 }
 
 /* ---- programs that have ended ---- */

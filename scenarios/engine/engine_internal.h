@@ -24,7 +24,8 @@ struct ticket {
 
 struct queue {
 	struct ticket *first, *last;
-	bool busy;
+	bool busy;    /* somebody has the turn */
+	bool pumping; /* turns are being given */
 };
 
 enum server_state { SERVER_SETUP, SERVER_STARTING, SERVER_READY, SERVER_STOPPING, SERVER_ENDED };

@@ -67,7 +67,8 @@ static int64_t draw_gap(const struct use *use, struct rng *rng)
 
 	if (!(s > 0))
 		return GAP_MIN;
-	return s > 1e9 ? INT64_MAX / 4 : (int64_t)fmax(s * NSEC_PER_SEC, GAP_MIN);
+	/* A distribution may draw anything; beyond a year lies no duration. */
+	return (int64_t)fmin(fmax(s * NSEC_PER_SEC, GAP_MIN), 2.0 * NSEC_PER_YEAR);
 }
 
 static int add_activity(struct list *l, const struct plan_client *c, const char *path,

@@ -67,6 +67,9 @@ static int load_run_key(struct uses *u, const struct net *net, const struct ini_
 		return err_at(err, net->file, k->line, "duration = %s: %s", k->value, why);
 	if (u->duration <= 0)
 		return err_at(err, net->file, k->line, "duration must be over 0");
+	if (u->duration > NSEC_PER_YEAR)
+		return err_at(err, net->file, k->line, "duration = %s: at most a year (8760h)",
+			      k->value);
 	return 0;
 }
 

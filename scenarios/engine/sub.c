@@ -86,6 +86,9 @@ static int set_timeout(struct sub *sub, const struct ini *ini, const struct ini_
 		return err_at(err, ini->file, k->line, "timeout = %s: %s", k->value, why);
 	if (t <= 0)
 		return err_at(err, ini->file, k->line, "timeout must be over 0");
+	if (t > NSEC_PER_YEAR)
+		return err_at(err, ini->file, k->line, "timeout = %s: at most a year (8760h)",
+			      k->value);
 	sub->timeout = t;
 	return 0;
 }

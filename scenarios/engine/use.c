@@ -9,6 +9,7 @@
 #include "scenarios/engine/settings.h"
 
 #define EVERY_DEFAULT	"exponential(5s)"
+#define YEAR		((double)NSEC_PER_YEAR / NSEC_PER_SEC)
 #define PRINT_WIDTH	72 /* where a list goes on in the next line */
 
 static const char *const use_keys[] = { "server", "clients", "subs", "every", "count" };
@@ -215,6 +216,8 @@ static int load_every(struct use *use, const struct net *net, const char *text, 
 		return err_at(err, net->file, line, "every: must be over 0");
 	if (use->every.max <= 0)
 		return err_at(err, net->file, line, "every: max must be over 0");
+	if (use->every.kind == DIST_CONSTANT && use->every.a + use->every.offset > YEAR)
+		return err_at(err, net->file, line, "every = %s: at most a year (8760h)", text);
 	free(use->every_text);
 	use->every_text = strdup(text);
 	return use->every_text ? 0 : -ENOMEM;

@@ -269,6 +269,8 @@ static void bad_uses_are_refused(void **state)
 		{ "[scenario good]\nserver = files\nclients = h1\nsubs =\n", 10, "subs" },
 		{ "[scenario good]\nserver = files\nclients = h1\nevery = 5\n", 10, "every = 5" },
 		{ "[scenario good]\nserver = files\nclients = h1\nevery = 0\n", 10, "over 0" },
+		{ "[scenario good]\nserver = files\nclients = h1\nevery = 8761h\n", 10,
+		  "every = 8761h: at most a year (8760h)" },
 		{ "[scenario good]\nserver = files\nclients = h1\ncount = 0\n", 10, "count = 0" },
 		{ "[scenario good]\nserver = files\nclients = h1\nclints = h1\n", 10, "'clients'?" },
 		{ "[scenario good]\nserver = files\nserver = www\nclients = h1\n", 9, "line 8" },
@@ -285,6 +287,7 @@ static void bad_uses_are_refused(void **state)
 		{ "[capture x]\n", 7, "has no name" },
 		{ "[run]\nduration = 10\n", 8, "duration = 10" },
 		{ "[run]\nduration = 0\n", 8, "over 0" },
+		{ "[run]\nduration = 8761h\n", 8, "duration = 8761h: at most a year (8760h)" },
 		{ "[run]\ndurations = 10s\n", 8, "'duration'?" },
 	};
 
