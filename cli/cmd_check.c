@@ -43,7 +43,7 @@ static int run(struct call *call)
 	size_t n[NODE_KINDS];
 
 	if (!call_seed(call, &store, &seed))
-		run_check(call->args[0], seed, &net, &call->err);
+		run_check(call->args[0], seed, &net, NULL, &call->err);
 	if (call->json) {
 		print_json(call, &net);
 	} else if (!call->err.n) {

@@ -79,7 +79,7 @@ static int run(struct call *call)
 			  call->args[0], path);
 	else if (svg && call->json)
 		err_usage(&call->err, "choose one of --svg and --json");
-	if (call->err.n || run_check(call->args[0], NULL, &net, &call->err))
+	if (call->err.n || run_check(call->args[0], NULL, &net, NULL, &call->err))
 		return err_exit(&call->err);
 	if (call->json)
 		print_json(&net);

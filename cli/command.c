@@ -2,8 +2,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cli/command.h"
 #include "core/log.h"
 #include "core/units.h"
@@ -326,6 +328,14 @@ static int dispatch(struct call *call, int argc, char **argv)
 	return run_call(call, argc, argv);
 }
 
+/* Has everybody who could read standard output left (poll(2))? Then they have what they wanted. */
+static bool nobody_reads(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&out, 1, 0) == 1 && out.revents & POLLERR;
+}
+
 int command_main(int argc, char **argv)
 {
 	_cleanup_free_ char *line = join_words(argc, argv);
@@ -335,7 +345,7 @@ int command_main(int argc, char **argv)
 	for (size_t i = 0; i < CALL_OPTIONS_MAX; i++)
 		free(call.values[i]);
 	err_free(&call.err);
-	if (fflush(stdout) || ferror(stdout)) {
+	if ((fflush(stdout) || ferror(stdout)) && !nobody_reads()) {
 		fprintf(stderr, "detnet: standard output: %s\n", strerror(errno));
 		return r ? r : ERR_FAILED;
 	}

@@ -84,7 +84,16 @@ static void take_signals(void *arg, uint32_t events)
 			sh->resized = sh->terminal;
 		else
 			sh->leave = true;
+		if (sh->leave || (signo == SIGINT && sh->script))
+			sh->signal = signo;
 	}
+}
+
+bool shell_ends(struct shell *sh)
+{
+	take_signals(sh, 0);
+	sh->leave |= sh->signal != 0;
+	return sh->leave;
 }
 
 void shell_wait(struct shell *sh)
@@ -156,7 +165,8 @@ int shell_line(struct shell *sh, char *line)
 
 void shell_text(struct shell *sh, const char *text)
 {
-	while (*text && !sh->leave) {
+	sh->script = true;
+	while (*text && !shell_ends(sh)) {
 		const char *end = strchrnul(text, '\n');
 		_cleanup_free_ char *line = strndup(text, (size_t)(end - text));
 

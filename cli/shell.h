@@ -27,11 +27,13 @@ struct shell {
 	struct emu *emu;
 	struct loop *loop;
 	int signal_fd;	   /* of signals_open() */
-	bool terminal;	   /* lines come from a terminal */
+	bool terminal;	   /* programs have a terminal */
+	bool script;	   /* lines come from -c, a pipe or a file: not typed */
 	int stdin_fd;	   /* standard input of programs, or -1 */
 	bool interrupted;  /* Ctrl-C came */
 	bool resized;	   /* the terminal has a new size */
 	bool leave;	   /* exit, or told to end */
+	int signal;	   /* that told it to end; 0: none */
 	int first_failure; /* exit status of the first line that failed */
 	struct shell_job *jobs;
 };
@@ -53,6 +55,11 @@ void shell_text(struct shell *sh, const char *text);
 int shell_input(struct shell *sh, struct err *err);
 /* Waits for events of the network, the terminal and signals; sets interrupted, resized, leave. */
 void shell_wait(struct shell *sh);
+/*
+ * Before a line: true when no more are to be run. Ctrl-C ends a script, as it does bash's; at a
+ * terminal it is for the line that is typed or run.
+ */
+bool shell_ends(struct shell *sh);
 /* Prints what went wrong on standard error as "*** sentence"; returns 1. */
 int shell_fail(const struct err *err);
 

@@ -112,6 +112,16 @@ static bool strip_background(char *args)
 	return true;
 }
 
+/* As in a script of bash's: Ctrl-C was for a program that took it and ended in its own way. */
+static int program_status(struct shell *sh, int wstatus)
+{
+	int status = status_of(wstatus);
+
+	if (sh->signal == SIGINT && status != 128 + SIGINT)
+		sh->signal = 0;
+	return status;
+}
+
 /* Waits for the program. A terminal sends Ctrl-C to it by itself; else we pass it on. */
 static int job_wait(struct shell *sh, struct shell_job *j)
 {
@@ -132,7 +142,7 @@ static int job_wait(struct shell *sh, struct shell_job *j)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
 	if (tty && WIFSIGNALED(j->wstatus) && WTERMSIG(j->wstatus) == SIGINT)
 		putchar('\n');
-	return status_of(j->wstatus);
+	return program_status(sh, j->wstatus);
 }
 
 int shell_node(struct shell *sh, uint32_t node, char *args)
@@ -173,6 +183,8 @@ int shell_sh(struct shell *sh, char *args)
 	char *argv[] = { (char *)"bash", (char *)"-c", args, NULL };
 	_cleanup_close_ int pidfd = -1;
 	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t pipe_signal;
 	bool ended = false;
 	int wstatus, r;
 	pid_t pid;
@@ -181,7 +193,14 @@ int shell_sh(struct shell *sh, char *args)
 	posix_spawn_file_actions_init(&files);
 	if (sh->stdin_fd < 0) /* the lines that follow are not its input */
 		posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	r = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
+	/* ignored by us (main.c), and that would be inherited */
+	posix_spawnattr_init(&attr);
+	sigemptyset(&pipe_signal);
+	sigaddset(&pipe_signal, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attr, &pipe_signal);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawnp(&pid, argv[0], &files, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
 	if (r) {
 		fprintf(stderr, "*** sh: %s\n", strerror(r));
@@ -199,5 +218,5 @@ int shell_sh(struct shell *sh, char *args)
 		if (errno != EINTR)
 			return 1;
 	sh->interrupted = false;
-	return status_of(wstatus);
+	return program_status(sh, wstatus);
 }

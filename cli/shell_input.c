@@ -171,7 +171,7 @@ static int from_stream(struct shell *sh, struct err *err)
 	while (got > 0 && !sh->leave) {
 		char *end, *line = text;
 
-		while (text && !sh->leave && (end = memchr(line, '\n', n - (size_t)(line - text)))) {
+		while (text && !shell_ends(sh) && (end = memchr(line, '\n', n - (size_t)(line - text)))) {
 			*end = '\0';
 			shell_line(sh, line);
 			line = end + 1;
@@ -187,14 +187,14 @@ static int from_stream(struct shell *sh, struct err *err)
 				return err_sys(err, ENOMEM, "standard input");
 			text = more;
 		}
-		if (sh->leave || wait_input(sh))
+		if (shell_ends(sh) || wait_input(sh))
 			return 0;
 		got = read(STDIN_FILENO, text + n, size - n - 1);
 		if (got < 0)
 			return err_sys(err, errno, "standard input");
 		n += (size_t)got;
 	}
-	if (n && !sh->leave) {
+	if (n && !shell_ends(sh)) {
 		text[n] = '\0';
 		shell_line(sh, text);
 	}
@@ -204,7 +204,8 @@ static int from_stream(struct shell *sh, struct err *err)
 int shell_input(struct shell *sh, struct err *err)
 {
 	sh->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	if (!sh->terminal)
+	sh->script = !sh->terminal;
+	if (sh->script)
 		return from_stream(sh, err);
 	sh->stdin_fd = STDIN_FILENO;
 	return from_terminal(sh, err);

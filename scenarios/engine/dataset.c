@@ -4,9 +4,11 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include "core/csv.h"
+#include "core/ini.h"
 #include "core/json.h"
 #include "core/tree.h"
 #include "core/units.h"
+#include "core/utf8.h"
 #include "scenarios/engine/dataset.h"
 #include "scenarios/engine/package.h"
 
@@ -36,6 +38,18 @@ static int write_file(const struct dataset *d, const char *name, write_fn *fn, s
 
 /* ---- topology.ini ---- */
 
+/* A comment that topo_load() takes: any value on one line that is not too long. */
+static void put_drawn(FILE *f, const char *scenario, const char *client, const char *input,
+		      const char *value)
+{
+	char line[INI_LINE_MAX + 1];
+	int n = snprintf(line, sizeof(line), "; %s/%s/%s = ", scenario, client, input);
+
+	if (n < INI_LINE_MAX)
+		utf8_clean(line + n, sizeof(line) - (size_t)n, value, "");
+	fprintf(f, "%s\n", line);
+}
+
 static int put_topology(const struct dataset *d, FILE *f)
 {
 	struct topo_section sections[USE_SECTIONS];
@@ -49,8 +63,8 @@ static int put_topology(const struct dataset *d, FILE *f)
 		if (i == 0)
 			fputs("\n; Drawn once for each client:\n", f);
 		for (size_t j = 0; j < c->values.n; j++)
-			fprintf(f, "; %s/%s/%s = %.120s\n", s->name, d->net->nodes[c->node].name,
-				s->client_inputs[j].name, c->values.s[j]);
+			put_drawn(f, s->name, d->net->nodes[c->node].name,
+				  s->client_inputs[j].name, c->values.s[j]);
 	}
 	return 0;
 }
@@ -218,6 +232,7 @@ static int put_manifest(const struct dataset *d, FILE *f)
 	json_object(&j);
 	json_kv_str(&j, "rung", d->rung);
 	json_kv_uint(&j, "events_lost", d->lost_events);
+	json_kv_uint(&j, "owners_lost", d->lost_owners);
 	json_object_end(&j);
 	put_counts(d, &j);
 	json_kv_num(&j, "start", (double)(d->start / NSEC_PER_USEC) / 1e6);

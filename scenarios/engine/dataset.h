@@ -18,7 +18,7 @@ struct dataset {
 	const char *rung, *links_engine;
 	int64_t duration;    /* ns */
 	int64_t start, wall; /* CLOCK_REALTIME ns; ns */
-	uint64_t lost_events;
+	uint64_t lost_events, lost_owners;
 	bool stopped;
 };
 

@@ -214,7 +214,7 @@ void outcome_exit(struct outcome *o, int wstatus)
 				    WEXITSTATUS(wstatus) == o->sub->expects[i].exit_code;
 }
 
-bool outcome_needs_server(const struct outcome *o)
+static bool needs_server(const struct outcome *o)
 {
 	for (size_t i = 0; i < o->sub->n_expects; i++)
 		if (o->sub->expects[i].where == EXPECT_SERVER && !o->met[i])
@@ -229,7 +229,7 @@ bool outcome_waits(const struct outcome *o)
 	for (size_t i = 0; i < o->sub->n_expects; i++)
 		if (o->sub->expects[i].where != EXPECT_SERVER && !o->met[i])
 			return false;
-	return outcome_needs_server(o);
+	return needs_server(o);
 }
 
 const char *outcome_status(int wstatus, char *buf, size_t size)

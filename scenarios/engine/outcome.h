@@ -38,7 +38,6 @@ void outcome_exit(struct outcome *o, int wstatus);
 
 /* Has everything come true but lines of the server, for which it is worth waiting? */
 bool outcome_waits(const struct outcome *o);
-bool outcome_needs_server(const struct outcome *o);
 /* "ok" or "failed:…", malloc'd. */
 char *outcome_text(const struct outcome *o);
 /* The line that proved it (the server's if there is one), or "" ; never NULL. */

@@ -72,7 +72,8 @@ static int load(const char *topo, const uint64_t *seed, struct uses *uses, struc
 	return topo_load(topo, seed, sections, USE_SECTIONS, net, err);
 }
 
-int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, struct err *err)
+int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, bool *ret_attack,
+	      struct err *err)
 {
 	_cleanup_net_ struct net net = { 0 };
 	_cleanup_uses_ struct uses uses;
@@ -84,6 +85,8 @@ int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, struc
 	if (r == 0)
 		r = plan_make(&uses, &net, uses.duration ? uses.duration : DURATION_DEFAULT, &plan,
 			      err);
+	if (r == 0 && ret_attack)
+		*ret_attack = uses_attack(&uses);
 	if (r == 0 && ret_net) {
 		*ret_net = net;
 		memset(&net, 0, sizeof(net));
@@ -173,7 +176,7 @@ static int build(struct run *r)
 {
 	_cleanup_free_ struct emu_bind *binds = NULL;
 	_cleanup_strv_ struct strv paths = { 0 };
-	struct emu_opts eo = { .sealed = uses_attack(&r->uses) };
+	struct emu_opts eo = { .share_dir = NULL }; /* a run never shares the folder it is in */
 	int e = make_binds(r, &binds, &paths);
 
 	if (e == 0)
@@ -248,6 +251,9 @@ static int check_integrity(const struct dataset *d, struct err *err)
 		r = err_integrity(err, "%llu of %llu packets have no owner",
 				  (unsigned long long)c->unlabelled,
 				  (unsigned long long)c->packets);
+	if (d->lost_owners)
+		r = err_integrity(err, "%llu processes got no owner id: owners.csv and labels have gaps",
+				  (unsigned long long)d->lost_owners);
 	if (d->lost_events)
 		r = err_integrity(err, "%llu process events were lost: owners.csv has gaps",
 				  (unsigned long long)d->lost_events);
@@ -261,6 +267,7 @@ static int finish(struct run *r, struct run_summary *ret)
 
 	capture_stats(r->capture, &d.capture);
 	d.lost_events = tag_lost_events(r->tag);
+	d.lost_owners = tag_lost_owners(r->tag);
 	d.stopped = stopped_early(r);
 	d.wall = units_now_mono() - r->began;
 	e = dataset_write(&d, r->err);

@@ -52,7 +52,11 @@ void run_summary_free(struct run_summary *s);
 /* 0; or a negative errno with err, whose class says usage, missing, failed or integrity. */
 int run_experiment(const struct run_opts *opts, struct run_summary *ret, struct err *err);
 
-/* Validates a file with its scenarios, without a kernel. Fills net when ret_net is not NULL. */
-int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, struct err *err);
+/*
+ * Validates a file with its scenarios, without a kernel. Each may be NULL: the network that it
+ * describes, and whether one of its scenarios is an attack.
+ */
+int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, bool *ret_attack,
+	      struct err *err);
 
 #endif

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """The shell of a running network, given lines by -c and by a pipe. Needs root."""
 import os
+import pathlib
 import re
+import signal
+import subprocess
 
-from program import LAB, check, detnet, folder, matches, run_tests, write
+from program import DETNET, LAB, check, detnet, folder, matches, run_tests, write
 
 DIR = folder()
 TOPO = write(DIR.name, "lab.ini", LAB)
@@ -154,8 +157,62 @@ def test_the_machine_stays_as_it_is():
     assert re.search(r"h1-eth0 lo$", names) and names.count("h1-eth0") == 1, names
 
 
+def started(*lines, says):
+    """The shell with lines through a pipe that stays open, when it has printed a line."""
+    p = subprocess.Popen([DETNET, TOPO], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True, cwd=DIR.name)
+    p.stdin.write("".join(line + "\n" for line in lines))
+    p.stdin.flush()
+    for line in p.stdout:
+        if line.strip() == says:
+            return p
+    raise AssertionError(f"'{says}' never came: {p.stderr.read()}")
+
+
+def ended(p):
+    with p:
+        status = p.wait(timeout=60)
+        return status, p.stdout.read()
+
+
+def test_a_signal_between_lines_is_no_success():
+    for number, signo in ((130, signal.SIGINT), (143, signal.SIGTERM)):
+        p = started("nodes", says="h1 h2 h3 r1 s1 s2")
+        p.send_signal(signo)
+        check(ended(p), (number, ""), signo.name)
+
+
+def test_ctrl_c_ends_a_script_with_its_program():
+    p = started("h1 echo on; exec tail -f /dev/null", "nodes", says="on")
+    p.send_signal(signal.SIGINT)
+    check(ended(p), (130, ""))
+
+
+def test_ctrl_c_that_a_program_took_is_done_with():
+    p = started("h1 trap 'echo caught; exit 0' INT; echo on; tail -f /dev/null", "nodes", says="on")
+    p.send_signal(signal.SIGINT)
+    p.stdin.close()
+    status, out = ended(p)
+    check((status, out), (0, "caught\navailable nodes are: \nh1 h2 h3 r1 s1 s2\n"))
+
+
+def test_nobody_reads():
+    p = subprocess.Popen([DETNET, TOPO, "-c", "nodes", "-c", "h1 touch $PWD/went-on", "-c", "net"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=DIR.name)
+    p.stdout.close()
+    check((p.wait(timeout=60), p.stderr.read()), (0, ""))
+    p.stderr.close()
+    assert (pathlib.Path(DIR.name) / "went-on").exists()
+
+
+def test_programs_have_the_default_for_a_broken_pipe():
+    for where in ("sh", "h1"):
+        _, out, _ = shell(where + " yes | head -n1; echo ${PIPESTATUS[0]}")
+        check(out, "y\n141\n", where)
+
+
 def test_clean_leaves_the_living_alone():
-    status, out, _ = shell(f"sh {__import__('program').DETNET} clean", "pingall")
+    status, out, _ = shell(f"sh {DETNET} clean", "pingall")
     check(status, 0)
     matches(r"\(6/6 received\)", out)
 

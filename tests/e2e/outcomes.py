@@ -2,6 +2,7 @@
 """Every way in which an activity, a server, a setup or the machine may fail, and what the engine says."""
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -121,6 +122,33 @@ def folder_of_another(tmp):
     assert (case.out / "thesis.tex").read_text() == "do not lose this"
 
 
+def folder_that_others_can_write(tmp):
+    case = Case(tmp, "open")
+    case.out.mkdir()
+    case.out.chmod(0o777)
+    case.must_fail(2, "others may write", "chmod go-w")
+    assert not any(case.out.iterdir())
+    case = Case(tmp, "link")
+    (case.folder / "elsewhere").mkdir()
+    case.out.symlink_to("elsewhere")
+    case.must_fail(2, "symbolic link", "-o")
+    assert not any((case.folder / "elsewhere").iterdir())
+
+
+def reader_leaves(tmp):
+    """As in 'detnet run ... | head -1': what is printed is lost, the dataset is not."""
+    case = Case(tmp, "pipe")
+    p = subprocess.Popen([lab.DETNET, "run", str(case.topo), "-o", str(case.out)],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p.stdout.close()
+    p.stderr.close()
+    assert p.wait() == 0, p.returncode
+    tag = lab.manifest(case.out)["tag"]
+    assert (tag["events_lost"], tag["owners_lost"]) == (0, 0), tag
+    for name in ("capture.pcapng", "flows.csv", "manifest.json"):
+        assert (case.out / name).stat().st_mode & 0o777 == 0o644, name
+
+
 def again_in_the_same_folder(tmp):
     case = Case(tmp, "again")
     assert case.run().returncode == 0
@@ -139,7 +167,8 @@ def again_in_the_same_folder(tmp):
 
 def main():
     tests = [every_outcome, server_dies, server_dies_later, setup_fails, program_is_missing,
-             folder_of_another, again_in_the_same_folder]
+             folder_of_another, folder_that_others_can_write, reader_leaves,
+             again_in_the_same_folder]
     with tempfile.TemporaryDirectory(prefix="detnet-outcomes-") as tmp:
         for test in tests:
             print(test.__name__)
