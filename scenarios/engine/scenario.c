@@ -24,14 +24,14 @@ bool scenario_name_ok(const char *name)
 
 /* ---- finding ---- */
 
-/* The folder of detnet's own scenarios: beside an installed program, else the sources', else
- * where an installation would put them. */
+/* The folder of detnet's own scenarios: beside an installed program, else (in a build for
+ * development) the sources', else where an installation would put them. */
 static int own_folder(char **ret)
 {
 	char exe[4096];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	_cleanup_free_ char *beside = NULL;
-	const char *s;
+	const char *s = DETNET_SCENARIO_DIR;
 
 	if (n > 0) {
 		exe[n] = '\0';
@@ -45,8 +45,10 @@ static int own_folder(char **ret)
 			return *ret ? 0 : -ENOMEM;
 		}
 	}
-	s = access(DETNET_SOURCE_SCENARIO_DIR, R_OK | X_OK) == 0 ? DETNET_SOURCE_SCENARIO_DIR :
-								    DETNET_SCENARIO_DIR;
+#ifdef DETNET_SOURCE_SCENARIO_DIR
+	if (access(DETNET_SOURCE_SCENARIO_DIR, R_OK | X_OK) == 0)
+		s = DETNET_SOURCE_SCENARIO_DIR;
+#endif
 	*ret = strdup(s);
 	return *ret ? 0 : -ENOMEM;
 }
