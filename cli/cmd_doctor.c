@@ -300,7 +300,8 @@ const struct command cmd_doctor = {
 	.synopsis = "[--json]",
 	.brief = "Say what this machine has and lacks",
 	.help = "Probes the kernel and looks for the scenarios' programs. For whatever is not there: what\n"
-		"detnet does without it, and the package or option that gives it. Nothing is changed.\n"
+		"detnet does without it, and the package or option that gives it. It builds nothing; as with any\n"
+		"run, the kernel may load its own modules for what is looked for.\n"
 		"Ends with 3 if no network can be built here.",
 	.options = options,
 	.run = run,
