@@ -198,7 +198,8 @@ static int run(struct call *call)
 
 static const struct option_row options[] = {
 	{ .letter = 'o', .name = "out", .arg = "DIR",
-	  .help = "Write into this folder; out/NAME, with the network's name, if not given." },
+	  .help = "Write into this folder; out/NAME, with the network's name, if not given. It must belong "
+		  "to root or to you and be writable by nobody else." },
 	{ .letter = 'd', .name = "duration", .arg = "TIME",
 	  .help = "Start activities during this time (60s, 5min), whatever the file says." },
 	OPTION_SEED,
