@@ -111,7 +111,7 @@ static int parse_param(const struct parser *p, const struct dist_param *d, const
 	enum dist_role role = d->role;
 	bool positive = role == ROLE_POSITIVE || role == ROLE_BARE_POSITIVE;
 	bool natural = role == ROLE_NOT_NEGATIVE || role == ROLE_BARE_NOT_NEGATIVE;
-	double v;
+	double v = 0;
 	int r = parse_value(p, s, role >= ROLE_BARE, &v);
 
 	if (r)
