@@ -100,6 +100,7 @@ void shell_wait(struct shell *sh)
 {
 	int r = loop_once(sh->loop, -1);
 
+	take_signals(sh, 0); /* one that came with an event belongs to what the event is about */
 	if (r < 0 && r != -EINTR) {
 		fprintf(stderr, "*** event loop: %s\n", strerror(-r));
 		sh->leave = true;

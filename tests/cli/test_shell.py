@@ -157,6 +157,15 @@ def test_the_machine_stays_as_it_is():
     assert re.search(r"h1-eth0 lo$", names) and names.count("h1-eth0") == 1, names
 
 
+def test_a_lab_with_an_attack_shares_no_folder():
+    section = "\n[scenario {}]\nserver = h3\nclients = h1\n"
+    for name, status in (("ssh", 0), ("ssh-bruteforce", 1)):
+        topo = write(DIR.name, f"{name}.ini", LAB + section.format(name))
+        got, _, err = detnet(topo, "-c", f"h1 touch {DIR.name}/by-{name}", cwd=DIR.name)
+        check(got, status, err)
+        check((pathlib.Path(DIR.name) / f"by-{name}").exists(), status == 0)
+
+
 def started(*lines, says):
     """The shell with lines through a pipe that stays open, when it has printed a line."""
     p = subprocess.Popen([DETNET, TOPO], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -23,6 +23,7 @@ def test_bad_usage_ends_with_2():
         (["run", "x.ini", "-o"], r"^detnet: option '-o' needs a value$"),
         (["run", "x.ini", "--seed", "-3"], r"^detnet: --seed -3: "),
         (["run", "x.ini", "--duration", "5 parsecs"], r"^detnet: --duration 5 parsecs: "),
+        (["run", "x.ini", "--duration", "8761h"], r"^detnet: --duration 8761h: at most a year"),
         (["run", "x.ini", "--seed", "1", "--seed", "2"], r"^detnet: --seed is given twice$"),
         (["--topo", "tree,2,3"], r"^detnet: --topo is not supported by this version"),
         (["--test=pingall"], r"^detnet: --test is not supported by this version"),
