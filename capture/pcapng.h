@@ -31,8 +31,8 @@ struct pcapng_packet {
 };
 
 /*
- * Writes into fd, an empty file, which is the writer's from now on, even after an error; name is what
- * messages call it. os, app and comment of the section header; NULL leaves one out.
+ * Writes into fd, an empty file, which is the writer's from now on, even after an error; name is
+ * what messages call it. os, app and comment of the section header; NULL leaves one out.
  */
 int pcapng_create(int fd, const char *name, const char *os, const char *app, const char *comment,
 		  struct pcapng_writer **ret, struct err *err);

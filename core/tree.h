@@ -8,7 +8,10 @@
 #ifndef CORE_TREE_H
 #define CORE_TREE_H
 
-/* A new file to write (flags are added: O_APPEND); its fd, or -errno: -EEXIST when something is there. */
+/*
+ * A new file to write (flags are added: O_APPEND); its fd, or -errno: -EEXIST when something is
+ * there.
+ */
 int tree_create(int dir, const char *name, int flags);
 /* A folder of dir, made if it is not there; its fd, or -errno. */
 int tree_make_dir(int dir, const char *name);

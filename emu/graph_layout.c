@@ -1,5 +1,6 @@
 /*
- * Places the nodes of a picture: layers from the busiest router down, hosts of a switch in rows on a bus.
+ * Places the nodes of a picture: layers from the busiest router down, hosts of a switch in rows on a
+ * bus.
  *
  * Theory of operation. Over the spanning forest (graph_internal.h), each node gets a width from its
  * children up, then a place from its parents down. Hosts on a switch are leaves and form a block of

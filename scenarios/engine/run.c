@@ -252,7 +252,8 @@ static int check_integrity(const struct dataset *d, struct err *err)
 				  (unsigned long long)c->unlabelled,
 				  (unsigned long long)c->packets);
 	if (d->lost_owners)
-		r = err_integrity(err, "%llu processes got no owner id: owners.csv and labels have gaps",
+		r = err_integrity(err,
+				  "%llu processes got no owner id: owners.csv and labels have gaps",
 				  (unsigned long long)d->lost_owners);
 	if (d->lost_events)
 		r = err_integrity(err, "%llu process events were lost: owners.csv has gaps",

@@ -13,7 +13,8 @@
 #include "scenarios/engine/dataset.h"
 
 #define TOPO \
-	"[network]\nname = t\nseed = 3\nscenario_path = %s\n[switch s1]\n[host h{1..2}]\nswitch = s1\n" \
+	"[network]\nname = t\nseed = 3\nscenario_path = %s\n" \
+	"[switch s1]\n[host h{1..2}]\nswitch = s1\n" \
 	"[scenario texts]\nserver = h1\nclients = h2\n"
 
 #define EURO10 "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac" \

@@ -23,7 +23,8 @@ static void test_clean(void **state)
 {
 	check("", "", "");
 	check("plain text", "", "plain text");
-	check("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7", "", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7");
+	check("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7", "",
+	      "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7");
 	check("a\nb\tc\rd\x01\x1f\x7f", "", "a b c d   ");
 	check("a\nb\tc\rd", "\n\t", "a\nb\tc d");
 	check("\xc2\x85|\xc2\x9f|\xc2\xa0", "", " | |\xc2\xa0"); /* C1, but not NBSP */
