@@ -122,7 +122,21 @@ static int program_status(struct shell *sh, int wstatus)
 	return status;
 }
 
-/* Waits for the program. A terminal sends Ctrl-C to it by itself; else we pass it on. */
+static void job_drop(struct shell *sh, struct shell_job *j)
+{
+	struct shell_job **at = &sh->jobs;
+
+	while (*at != j)
+		at = &(*at)->next;
+	*at = j->next;
+	prog_free(j->prog);
+	free(j);
+}
+
+/*
+ * Waits for the program. A terminal sends Ctrl-C to it alone; we pass on what comes to us, when
+ * there is no terminal or it came before the program had it.
+ */
 static int job_wait(struct shell *sh, struct shell_job *j)
 {
 	struct termios before;
@@ -130,14 +144,19 @@ static int job_wait(struct shell *sh, struct shell_job *j)
 
 	while (!j->ended && !sh->leave) {
 		shell_wait(sh);
-		if (sh->interrupted && !sh->terminal)
+		if (sh->interrupted)
 			prog_signal(j->prog, SIGINT);
 		sh->interrupted = false;
 	}
 	if (!j->ended) {
 		prog_signal(j->prog, SIGTERM);
+		job_drop(sh, j); /* the terminal is ours again, for all that is left to do */
 		return 128 + SIGTERM;
 	}
+	/* The signals of the terminal were the program's alone: its new size, and the end of a script. */
+	sh->resized |= tty;
+	if (tty && sh->script && WIFSIGNALED(j->wstatus) && WTERMSIG(j->wstatus) == SIGINT)
+		sh->signal = SIGINT;
 	if (tty)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
 	if (tty && WIFSIGNALED(j->wstatus) && WTERMSIG(j->wstatus) == SIGINT)

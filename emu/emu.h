@@ -58,7 +58,12 @@ struct prog_spec {
 	char *const *env;  /* "K=V", added to a clean environment (PATH, HOME, LANG=C.UTF-8, USER) */
 	const char *cwd;   /* in the host; NULL: / or, where it is shared, the shared folder */
 	int fd[3];	   /* standard input, output, error; -1: /dev/null */
-	bool terminal;	   /* stays in our session and foreground group, for the shell; else setsid() */
+	/*
+	 * For the shell: a process group of its own in our session, else setsid(). If we are in the
+	 * terminal's foreground and fd[0] is that terminal, the group gets it until the program has
+	 * ended: Ctrl-C is the program's alone. When stopped (Ctrl-Z) it goes on at once.
+	 */
+	bool terminal;
 };
 
 /* Called once, in the loop, when the program and its init report its end. wstatus as wait(2)'s. */

@@ -42,7 +42,7 @@ struct prog {
 	char *cwd;
 	int fd[3];
 	bool terminal, started, ended;
-	bool foreground; /* a terminal program that started while the terminal was ours */
+	bool foreground; /* it got the terminal, which we take back */
 	bool lost; /* its init died; the end is about to be reported */
 	pid_t pid;
 	int cgroup_fd;
@@ -57,6 +57,8 @@ int host_start_init(struct host *h, struct err *err); /* nothing to do when it r
 void host_kill(struct host *h);			      /* SIGKILL to init, does not wait */
 void host_reap(struct host *h);			      /* waits for its end and closes all */
 void host_close_conf(struct emu *e);		      /* at the end of emu_down() */
+/* Takes the terminal back from a program that had it, if one of its groups has it still. */
+void host_take_terminal(struct prog *p);
 /* Sends a message with file descriptors to a host's init. 0 or -errno. */
 int host_send(struct host *h, const void *msg, size_t size, const int *fds, size_t n_fds);
 

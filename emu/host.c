@@ -302,15 +302,18 @@ static struct prog *find_prog(const struct host *h, uint32_t number)
 }
 
 /*
- * A shell with job control makes a group of its own the terminal's foreground, and cannot give
- * back to ours: in its pid namespace we have no number. We take it, or our next read there would
- * stop us.
+ * No program can give the terminal back to our group: in its pid namespace that has no number. We
+ * take it, or our next read there would stop us.
  */
-static void take_terminal(void)
+void host_take_terminal(struct prog *p)
 {
-	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int tty = -1;
 	sigset_t block, old;
 
+	if (!p->foreground)
+		return;
+	p->foreground = false;
+	tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty < 0 || tcgetpgrp(tty) == getpgrp())
 		return;
 	/* What would stop a background process that does this is what we are. */
@@ -326,8 +329,7 @@ static void end_prog(struct prog *p, int wstatus)
 {
 	p->ended = true;
 	p->lost = false;
-	if (p->foreground)
-		take_terminal();
+	host_take_terminal(p);
 	if (p->end)
 		p->end(p->end_arg, p, wstatus);
 }

@@ -38,7 +38,7 @@ struct child {
 	struct child *next;
 	pid_t pid;
 	uint32_t number;
-	bool ended;
+	bool terminal, hung_up, ended;
 	int wstatus;
 };
 
@@ -243,13 +243,19 @@ static _Noreturn void run_child(const struct init *in, const struct request *r)
 	int std[3];
 
 	report(report_fd, getpid(), 0, INIT_STARTING);
-	if (!r->start.terminal)
+	if (r->start.terminal)
+		setpgid(0, 0); /* or kill(0, …), which knows no pid namespace, would end detnet too */
+	else
 		setsid();
 	/* First out of the way of 0, 1 and 2, then there. */
 	for (int i = 0; i < 3; i++)
 		std[i] = fcntl(r->fds[i], F_DUPFD_CLOEXEC, 10);
 	for (int i = 0; i < 3; i++)
 		dup2(std[i], i);
+	/* SIGTTOU is blocked, as all signals are here: not even this may stop us. Where standard
+	 * input is not the terminal, there is nothing to be had. */
+	if (r->start.foreground)
+		tcsetpgrp(0, getpid());
 	default_limits();
 	if (chdir(r->cwd) < 0)
 		goto fail;
@@ -292,6 +298,7 @@ static void start_program(struct init *in, struct request *r)
 	}
 	c->pid = (pid_t)pid;
 	c->number = r->start.number;
+	c->terminal = r->start.terminal;
 	c->next = in->children;
 	in->children = c;
 }
@@ -324,15 +331,35 @@ static bool serve(struct init *in)
 	return true;
 }
 
+/*
+ * The shell has no stopped jobs: who waits for a program that Ctrl-Z stopped would wait for good.
+ * So it goes on at once. One that asks for a terminal that it does not have (detnet itself is in
+ * the background) would be stopped again by its next try: we hang up on it, and then kill it.
+ */
+static void unstop(struct child *c, int sig)
+{
+	if (!c->terminal)
+		return;
+	if (sig == SIGTTIN || sig == SIGTTOU) {
+		kill(-c->pid, c->hung_up ? SIGKILL : SIGHUP);
+		c->hung_up = true;
+	}
+	kill(-c->pid, SIGCONT);
+}
+
 static void reap(struct init *in)
 {
 	int wstatus;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &wstatus, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &wstatus, WNOHANG | WUNTRACED)) > 0) {
 		for (struct child *c = in->children; c; c = c->next) {
 			if (c->pid != pid || c->ended)
 				continue;
+			if (WIFSTOPPED(wstatus)) {
+				unstop(c, WSTOPSIG(wstatus));
+				break;
+			}
 			c->ended = true;
 			c->wstatus = wstatus;
 			break;
@@ -393,9 +420,10 @@ static void loop(struct init *in)
 }
 
 /*
- * All signals are blocked, and so queue to the signalfd or nowhere: a terminal's SIGINT, SIGQUIT
- * and SIGTSTP reach this process too, for terminal programs must find themselves in the
- * terminal's foreground group and so it has to stay there.
+ * All signals are blocked, and so queue to the signalfd or nowhere. A terminal's SIGINT, SIGQUIT
+ * and SIGTSTP reach this process when they reach detnet, in whose process group it stays. It must
+ * stay in its session at least: programs of the terminal are its children, and a group whose
+ * parents are all in other sessions is orphaned, and could not use a terminal as it likes.
  */
 static int block_signals(struct init *in)
 {

@@ -52,8 +52,9 @@ enum init_fd {
 struct init_start {
 	uint32_t number;
 	uint32_t argc, envc;
-	uint32_t size; /* of the blob */
-	bool terminal;
+	uint32_t size;	 /* of the blob */
+	bool terminal;	 /* in our session and a group of its own; else a session of its own */
+	bool foreground; /* that group gets the terminal */
 };
 
 enum init_stage { INIT_STARTING, INIT_CGROUP, INIT_CHDIR, INIT_SANDBOX, INIT_EXEC };

@@ -201,7 +201,8 @@ static int make_blob(const struct prog *p, struct init_start *start)
 
 static int request(struct prog *p, int report_fd)
 {
-	struct init_start start = { .number = p->number, .terminal = p->terminal };
+	struct init_start start = { .number = p->number, .terminal = p->terminal,
+				    .foreground = p->foreground };
 	_cleanup_close_ int blob = make_blob(p, &start);
 	int fds[INIT_FDS] = {
 		[INIT_FD_STDIN] = p->fd[0],	     [INIT_FD_STDOUT] = p->fd[1],
@@ -293,10 +294,13 @@ int prog_start(struct prog *p, prog_end_fn *end, void *arg, struct err *err)
 	report_fd = fds[0];
 	r = request(p, fds[1]);
 	close(fds[1]);
-	if (r < 0)
+	if (r < 0) {
+		p->foreground = false; /* nobody has got it */
 		return err_sys(err, -r, "%s: cannot run %s", host_name(p), p->argv[0]);
+	}
 	r = await_start(p, report_fd, err);
 	if (r < 0) {
+		host_take_terminal(p);
 		p->pid = 0;
 		return r;
 	}
@@ -404,6 +408,7 @@ void prog_free(struct prog *p)
 			empty_cgroup(p);
 			cgroup_del_program(p->host->emu->cgroup, host_name(p), p->number);
 		}
+		host_take_terminal(p);
 	}
 	if (p->cgroup_fd >= 0)
 		close(p->cgroup_fd);

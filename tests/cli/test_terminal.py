@@ -21,7 +21,7 @@ class Terminal:
             os.chdir(DIR.name)
             os.environ.update(HOME=DIR.name, TERM="xterm")
             os.execv(DETNET, [DETNET, *args])
-        self.seen = b""
+        self.seen = self.all = b""
 
     def until(self, what):
         """Reads until what has come; what came before it is returned."""
@@ -30,7 +30,9 @@ class Terminal:
             ready = select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]
             assert ready, f"{what!r} never came; got {self.seen!r}"
             try:
-                self.seen += os.read(self.fd, 65536)
+                new = os.read(self.fd, 65536)
+                self.seen += new
+                self.all += new
             except OSError as e:  # the program has gone
                 raise AssertionError(f"{what!r} never came; got {self.seen!r}") from e
         before, self.seen = self.seen.split(what, 1)
@@ -143,6 +145,101 @@ def test_an_interactive_program_has_the_terminal():
 def test_sigterm_takes_the_network_down():
     t = start()
     os.kill(t.pid, 15)
+    check(t.end(), 0)
+
+
+def test_sigterm_while_a_program_has_the_terminal():
+    t = start()
+    t.type(b"h1 sh -c 'echo rea$((0))dy; exec cat'\r")
+    t.until(b"\nrea0dy")
+    os.kill(t.pid, 15)
+    check(t.end(), 0)
+
+
+def still_there(t):
+    """The network is up and its shell takes lines."""
+    t.until(PROMPT)
+    t.type(b"h2 ping -c1 -q h1\r")
+    t.until(b" 0% packet loss")
+    t.until(PROMPT)
+
+
+def test_a_program_kills_only_its_own_group():
+    t = start()
+    # Background programs and the other hosts' inits live on, too.
+    t.type(b"h2 cat /dev/zero > /dev/null &\r")
+    t.until(PROMPT)
+    for line in (b"h1 bash -c 'kill 0; echo not$((0))killed'", b"h1 bash -c 'kill -9 0; echo not$((0))killed'",
+                 b"h1 python3 -c 'import os; os.kill(0, 1)'"):
+        t.type(line + b"\r")
+        t.until(b"\r\n")
+        assert b"not0killed" not in t.until(PROMPT)
+    t.type(b"h2 pgrep -c -x cat\r")
+    t.until(b"\n1")
+    still_there(t)
+    t.type(b"exit\r")
+    check(t.end(), 0)
+
+
+def test_ctrl_c_ends_ping_with_its_summary():
+    t = start()
+    t.type(b"h1 ping h2\r")
+    t.until(b"icmp_seq=1")
+    t.type(b"\x03")
+    t.until(b"ping statistics")
+    still_there(t)
+    t.type(b"exit\r")
+    check(t.end(), 0)
+
+
+def test_ctrl_c_ends_a_script():
+    t = Terminal(TOPO, "-c", "h1 sh -c 'echo rea$((0))dy; exec cat'\nh1 echo more$((0))lines")
+    t.until(b"rea0dy")
+    t.type(b"\x03")
+    t.end()
+    assert b"more0lines" not in t.all, t.all
+
+
+def test_a_stopped_program_goes_on():
+    t = Terminal(TOPO, "-c", "h1 sh -c 'trap \"echo on$((0))again\" CONT; echo rea$((0))dy; until read x; do :; done; echo got $x'")
+    t.until(b"rea0dy")
+    t.type(b"\x1a")
+    t.until(b"on0again")
+    t.type(b"line\r")
+    t.until(b"got line")
+    check(t.end(), 0)
+    t = start()
+    t.type(b"h1 bash -c 'kill -STOP $$; echo went$((0))on'\r")
+    t.until(b"\nwent0on")
+    still_there(t)
+    t.type(b"exit\r")
+    check(t.end(), 0)
+
+
+def test_a_shell_in_a_host_has_job_control():
+    t = start()
+    t.type(b"h1 env PS1='in$((0))h1> ' bash --norc --noprofile\r")
+    assert b"job control" not in t.until(b"in0h1> "), t.all
+    t.type(b"cat\r")
+    t.until(b"\n")
+    t.type(b"typed\r")
+    t.until(b"typed\r\ntyped")
+    t.type(b"\x1a")
+    t.until(b"Stopped")
+    t.until(b"in0h1> ")
+    t.type(b"fg\r")
+    t.until(b"cat\r\n")
+    t.type(b"again\r")
+    t.until(b"again\r\nagain")
+    t.type(b"\x03")
+    t.until(b"in0h1> ")
+    t.type(b"jobs; echo left$((0))over\r")
+    before = t.until(b"left0over")
+    assert b"cat" not in before.split(b"\n", 1)[-1], before
+    t.until(b"in0h1> ")
+    t.type(b"exit\r")
+    still_there(t)
+    t.type(b"exit\r")
     check(t.end(), 0)
 
 

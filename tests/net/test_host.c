@@ -409,6 +409,9 @@ static int in_terminal(void)
 	fflush(stdout);
 	if (prog_run(fx.emu, &spec, &w, &err) < 0)
 		return 1;
+	argv[0] = (char *)"nosuch";
+	if (prog_run(fx.emu, &spec, &w, &err) != -ENOENT || tcgetpgrp(0) != getpgrp())
+		return 1;
 	argv[0] = (char *)PROBE;
 	argv[1] = (char *)"grab";
 	argv[2] = NULL;
