@@ -66,20 +66,36 @@ static void print_hosts(const struct net *net, FILE *f)
 	}
 }
 
-/* May this folder be shown writable? Not where the machine or a host keeps its own working. */
+static bool is_below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return !strncmp(path, folder, n) && path[n] == '/';
+}
+
+/*
+ * May this folder be shown writable? Not where the machine or a host keeps its own working, and no
+ * folder that holds other people's: it would be all of it that a host's root could write.
+ */
 static bool is_shareable(const char *path)
 {
-	static const char *const system[] = { "/bin", "/boot", "/dev",	"/etc", "/lib",	  "/lib32",
-					      "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp",
-					      "/usr",	"/var" };
+	static const char *const machine[] = {
+		"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc",
+		"/run", "/sbin", "/sys", "/usr", "/var",
+	};
+	static const char *const shelf[] = {
+		"/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp",
+	};
 
-	if (!strcmp(path, "/"))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
-		if (!strcmp(path, system[i]))
+	if (is_below(path, "/var/tmp"))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(shelf); i++)
+		if (!strcmp(path, shelf[i]))
 			return false;
-	return strncmp(path, "/dev/", 5) != 0 && strncmp(path, "/proc/", 6) != 0 &&
-	       strncmp(path, "/sys/", 5) != 0;
+	for (size_t i = 0; i < ARRAY_SIZE(machine); i++)
+		if (!strcmp(path, machine[i]) || is_below(path, machine[i]))
+			return false;
+	return true;
 }
 
 static int print_folders(struct emu *e, FILE *f, struct err *err)

@@ -361,7 +361,8 @@ static int place_all(const struct hostfs *f, const struct clones *c, struct err 
 	if (f->share) {
 		r = make_point(c->share, f->share);
 		if (r == 0)
-			r = set_attr(c->share, "", MOUNT_ATTR_NODEV, AT_EMPTY_PATH | AT_RECURSIVE);
+			r = set_attr(c->share, "", MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+				     AT_EMPTY_PATH | AT_RECURSIVE);
 		if (r == 0)
 			r = place_tree(c->share, f->share);
 		if (r < 0)

@@ -136,6 +136,60 @@ static void test_share(void **state)
 	assert_non_null(strstr(out, "Read-only file system"));
 }
 
+/* The first folder of h1's programs in a network that is to share this one; and its mount. */
+static void first_folder(const char *share, char *out, size_t size)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c",
+			 (char *)"pwd; findmnt -n -o OPTIONS -T .", NULL };
+	struct emu_opts opts = { .egress_bpf_fd = -1, .share_dir = share };
+	struct prog_spec spec = { .node = H1, .argv = argv, .fd = { -1, -1, -1 } };
+	_cleanup_err_ struct err err = { 0 };
+	struct emu *e = NULL;
+	int fds[2], w = -1;
+	ssize_t n;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	spec.fd[1] = fds[1];
+	if (emu_up(&fx.net, &opts, fx.loop, &e, &err) < 0 || prog_run(e, &spec, &w, &err) < 0)
+		fail_err(&err);
+	emu_down(e);
+	close(fds[1]);
+	n = read(fds[0], out, size - 1);
+	close(fds[0]);
+	assert_true(n > 0);
+	out[n] = '\0';
+}
+
+/* Folders of the machine are not shared, nor what is below them; folders of users are. */
+static void test_share_refused(void **state)
+{
+	static const char *const refused[] = {
+		"/", "/tmp", "/home", "/root", "/srv", "/mnt", "/opt", "/media", "/etc", "/usr",
+		"/usr/share", "/usr/share/doc", "/var", "/var/lib", "/var/tmp", "/boot", "/bin",
+		"/lib", "/lib64", "/dev/shm", "/run/lock", "/sys/kernel", "/proc/self",
+	};
+	static const char *const allowed[] = { "/tmp", "/var/tmp", "/root", "/srv" };
+	char out[512], path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		if (access(refused[i], F_OK) < 0)
+			continue; /* /lib64 is not on every machine */
+		first_folder(refused[i], out, sizeof(out));
+		if (strncmp(out, "/\n", 2) != 0)
+			fail_msg("%s was shared: %s", refused[i], out);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
+		snprintf(path, sizeof(path), "%s/detnet-test.XXXXXX", allowed[i]);
+		assert_non_null(mkdtemp(path));
+		first_folder(path, out, sizeof(out));
+		assert_int_equal(rmdir(path), 0);
+		assert_memory_equal(out, path, strlen(path));
+		/* What a host's root leaves there gives no host's user anything. */
+		assert_non_null(strstr(out, "nosuid"));
+		assert_non_null(strstr(out, "nodev"));
+	}
+}
+
 static void test_start_errors(void **state)
 {
 	char *argv[] = { (char *)"nosuch", NULL };
@@ -475,7 +529,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_lazy),	    cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_names),	    cmocka_unit_test(test_own_processes),
 		cmocka_unit_test(test_environment), cmocka_unit_test(test_private_files),
-		cmocka_unit_test(test_share),	    cmocka_unit_test(test_start_errors),
+		cmocka_unit_test(test_share),	    cmocka_unit_test(test_share_refused),
+		cmocka_unit_test(test_start_errors),
 		cmocka_unit_test(test_status),	    cmocka_unit_test(test_many),
 		cmocka_unit_test(test_signal),	    cmocka_unit_test(test_free_kills),
 		cmocka_unit_test(test_orphans),	    cmocka_unit_test(test_init_killed),
