@@ -54,6 +54,8 @@ static const char *const refused[] = {
 	"init_module", "finit_module", "delete_module", "create_module", "kexec_load",
 	"kexec_file_load", "reboot", "bpf", "perf_event_open", "syslog", "userfaultfd", "iopl",
 	"ioperm", "vhangup", "nfsservctl", "lookup_dcookie",
+	/* its operations pass by this filter: IORING_OP_SOCKET is one */
+	"io_uring_setup", "io_uring_enter", "io_uring_register",
 	/* the clock */
 	"settimeofday", "stime", "clock_settime", "clock_settime64", "adjtimex", "clock_adjtime",
 	"clock_adjtime64",

@@ -48,6 +48,9 @@ static const struct {
 	{ "open_by_handle_at", SYS_open_by_handle_at, EPERM },
 	{ "userfaultfd", SYS_userfaultfd, EPERM },
 	{ "clock_adjtime", SYS_clock_adjtime, EPERM },
+	{ "io_uring_setup", SYS_io_uring_setup, EPERM },
+	{ "io_uring_enter", SYS_io_uring_enter, EPERM },
+	{ "io_uring_register", SYS_io_uring_register, EPERM },
 	{ "clone3", SYS_clone3, ENOSYS },
 #ifdef SYS_kexec_file_load
 	{ "kexec_file_load", SYS_kexec_file_load, EPERM },
