@@ -77,6 +77,15 @@ static int mkdir_ok(int at, const char *name)
 	return mkdirat(at, name, 0755) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
+/*
+ * A host's directory lies beside the files of the run's directory, v1's or v2's. Of their names
+ * only this is a node's name too (net_name_ok()), and no node's name has a '_'.
+ */
+static const char *dir_of(const char *host)
+{
+	return strcmp(host, "tasks") ? host : "tasks_";
+}
+
 /* at/detnet/id, made; another run may remove an empty detnet between the two steps. */
 static int make_run_dir(const char *mount, const char *id, int *ret_fd)
 {
@@ -196,9 +205,9 @@ static int open_v1(struct cgroup_run *c, const char *host, int which, int *ret_f
 	int r = make_run_dir(c->mounts.v1[which], c->id, &run);
 
 	if (!r)
-		r = mkdir_ok(run, host);
+		r = mkdir_ok(run, dir_of(host));
 	if (!r)
-		r = open_dir(run, host);
+		r = open_dir(run, dir_of(host));
 	if (r < 0)
 		return r;
 	*ret_fd = r;
@@ -247,18 +256,18 @@ int cgroup_add_host(struct cgroup_run *c, const char *host, const struct node_li
 	bool want[CGROUP_CONTROLLERS];
 	int i, r;
 
-	if (mkdirat(c->fd, host, 0755) < 0)
+	if (mkdirat(c->fd, dir_of(host), 0755) < 0)
 		return err_sys(err, errno, "cannot make the cgroup of %s", host);
-	fd = open_dir(c->fd, host);
-	if (fd < 0)
-		return err_sys(err, -fd, "cannot open the cgroup of %s", host);
+	fd = open_dir(c->fd, dir_of(host));
+	r = fd < 0 ? err_sys(err, -fd, "cannot open the cgroup of %s", host) : 0;
 	limits_wanted(limits, want);
-	for (i = 0; i < CGROUP_CONTROLLERS; i++) {
-		if (!want[i])
-			continue;
-		r = set_limit(c, host, fd, i, limits, err);
-		if (r < 0)
-			return r;
+	for (i = 0; r == 0 && i < CGROUP_CONTROLLERS; i++)
+		if (want[i])
+			r = set_limit(c, host, fd, i, limits, err);
+	if (r < 0) {
+		/* The next try is to meet what this one met, not this directory. */
+		unlinkat(c->fd, dir_of(host), AT_REMOVEDIR);
+		return r;
 	}
 	*ret_fd = steal_fd(&fd);
 	return 0;
@@ -273,7 +282,7 @@ int cgroup_enter_limits(struct cgroup_run *c, const char *host, int pid, struct 
 		if (c->mounts.on_v2[i] || !c->mounts.v1[i])
 			continue;
 		snprintf(path, sizeof(path), "%s/" TOP "/%s/%s/cgroup.procs", c->mounts.v1[i],
-			 c->id, host);
+			 c->id, dir_of(host));
 		r = write_at(AT_FDCWD, path, "%d", pid);
 		if (r < 0 && r != -ENOENT) /* not there: the host has no such limit */
 			return err_sys(err, -r, "cannot put %s under its %s limit", host,
@@ -304,7 +313,7 @@ int cgroup_add_program(struct cgroup_run *c, const char *host, unsigned number, 
 	char path[NODE_NAME_MAX + 16];
 	uint64_t id;
 
-	snprintf(path, sizeof(path), "%s/%u", host, number);
+	snprintf(path, sizeof(path), "%s/%u", dir_of(host), number);
 	if (mkdirat(c->fd, path, 0755) < 0)
 		return err_sys(err, errno, "cannot make the cgroup of program %s", path);
 	fd = open_dir(c->fd, path);
@@ -324,14 +333,14 @@ void cgroup_del_program(struct cgroup_run *c, const char *host, unsigned number)
 {
 	char path[NODE_NAME_MAX + 16];
 
-	snprintf(path, sizeof(path), "%s/%u", host, number);
+	snprintf(path, sizeof(path), "%s/%u", dir_of(host), number);
 	unlinkat(c->fd, path, AT_REMOVEDIR);
 }
 
 const char *cgroup_path(const struct cgroup_run *c, const char *host, unsigned number, char *buf,
 			size_t size)
 {
-	snprintf(buf, size, TOP "/%s/%s/%u", c->id, host, number);
+	snprintf(buf, size, TOP "/%s/%s/%u", c->id, dir_of(host), number);
 	return buf;
 }
 

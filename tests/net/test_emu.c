@@ -651,6 +651,40 @@ static void test_cgroup_limits(void **state)
 	rundir_close(&run);
 }
 
+/* A host whose limits were refused leaves nothing; and one is called as a file of cgroup v1 is. */
+static void test_cgroup_names(void **state)
+{
+	struct node_limits limits = { .memory = 64 << 20, .pids = UINT64_C(1) << 40 };
+	_cleanup_err_ struct err err = { 0 };
+	_cleanup_close_ int host = -1, prog = -1;
+	struct cgroup_run *c;
+	struct rundir run;
+	bool have[3];
+	char path[64];
+	struct stat st;
+	uint64_t id;
+
+	cgroup_limits_kind(&have[0], &have[1], &have[2]);
+	if (!have[1] || !have[2])
+		skip();
+	assert_int_equal(rundir_open(&run, &err), 0);
+	assert_int_equal(cgroup_open(run.id, &c, &err), 0);
+	for (size_t i = 0; i < 2; i++) { /* the same answer again, not that it exists */
+		assert_int_equal(cgroup_add_host(c, "tasks", &limits, &host, &err), -EINVAL);
+		assert_string_equal(err.items[i].msg, "cannot set the pids limit of tasks: "
+						      "Invalid argument");
+	}
+	limits.pids = 10;
+	assert_int_equal(cgroup_add_host(c, "tasks", &limits, &host, &err), 0);
+	assert_int_equal(cgroup_add_program(c, "tasks", 1, &prog, &id, &err), 0);
+	cgroup_path(c, "tasks", 1, path, sizeof(path));
+	assert_string_equal(strrchr(path, '/') - 6, "tasks_/1");
+	assert_int_equal(fstatat(cgroup_fd(c), "tasks_/1", &st, 0), 0);
+	cgroup_del_program(c, "tasks", 1);
+	assert_int_equal(cgroup_close(c), 0);
+	rundir_close(&run);
+}
+
 /* Removal waits for the last process; it is told by an event, not by looking again and again. */
 static void test_cgroup_close_waits(void **state)
 {
@@ -714,6 +748,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_own_thread_stays),
 		cmocka_unit_test(test_egress_program_everywhere),
 		cmocka_unit_test(test_cgroup_limits),
+		cmocka_unit_test(test_cgroup_names),
 		cmocka_unit_test(test_cgroup_close_waits),
 	};
 
