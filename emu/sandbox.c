@@ -10,8 +10,11 @@
  * and the capabilities go after.
  *
  * The filter is a list of refusals, not of permissions: a host runs whatever its user has
- * installed. The 32-bit x86 calls are filtered by the same rules; x32 and any other foreign call
- * is refused whole. clone3() answers ENOSYS because its flags lie in memory, where a filter
+ * installed. The 32-bit x86 calls are filtered by the same rules, and one more strictly: there
+ * socketcall() keeps the address family in memory, where a filter cannot see AF_VSOCK, so its
+ * SYS_SOCKET is refused whole. Any 64-bit program can make that call (int 0x80), so to allow it
+ * would undo the rule for all. 32-bit programs whose C library uses it (glibc's does) thus have no
+ * network. x32 and any other foreign call is refused. clone3() answers ENOSYS because its flags lie in memory, where a filter
  * cannot see CLONE_NEWUSER; the C library then uses clone().
  *
  * What capabilities are left a program has in its host's user namespace only (emu/userns.c), which
