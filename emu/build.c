@@ -356,6 +356,7 @@ int build_network(struct emu *e, int egress_bpf_fd, struct err *err)
 		return err_sys(err, -r, "cannot open an rtnetlink socket in the fabric");
 	/* Where br_netfilter is loaded, bridged frames would visit the fabric's IP firewall. */
 	netns_sysctl(e->fabric_fd, "bridge/bridge-nf-call-iptables", "0");
+	netns_sysctl(e->fabric_fd, "bridge/bridge-nf-call-ip6tables", "0");
 	netns_sysctl(e->fabric_fd, "bridge/bridge-nf-call-arptables", "0");
 	r = make_links(fabric, e, err);
 	/* Shaped and tagged before anything is up, so the first packet is like every other. */

@@ -192,7 +192,7 @@ void emu_down(struct emu *e)
 	} else {
 		rundir_close(&e->run);
 	}
-	host_close_conf(e);
+	host_close_files(e);
 	free_strings(e);
 	free(e->hosts);
 	free(e);

@@ -31,7 +31,8 @@ struct emu {
 	char *share_dir;
 	struct emu_bind *binds;
 	size_t n_binds;
-	int conf_fd; /* host.c's memfd of what every init is told; 0: not made yet */
+	int conf_fd; /* host_files.c's memfd of what every init is told; 0: not made yet */
+	int exe_fd;  /* host_files.c's memfd of this program, which inits execute; 0: not made yet */
 };
 
 struct prog {
@@ -56,10 +57,15 @@ struct prog {
 int host_start_init(struct host *h, struct err *err); /* nothing to do when it runs */
 void host_kill(struct host *h);			      /* SIGKILL to init, does not wait */
 void host_reap(struct host *h);			      /* waits for its end and closes all */
-void host_close_conf(struct emu *e);		      /* at the end of emu_down() */
 /* Takes the terminal back from a program that had it, if one of its groups has it still. */
 void host_take_terminal(struct prog *p);
 /* Sends a message with file descriptors to a host's init. 0 or -errno. */
 int host_send(struct host *h, const void *msg, size_t size, const int *fds, size_t n_fds);
+
+/* host_files.c */
+int host_make_files(struct emu *e, struct err *err); /* conf_fd and exe_fd */
+void host_close_files(struct emu *e);		     /* at the end of emu_down() */
+/* fd, or in its stead a copy that is above the places that the child of host.c fills; or -1. */
+int host_high_fd(int fd);
 
 #endif

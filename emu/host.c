@@ -3,7 +3,7 @@
  *
  * Theory of operation. host_start_init() forks by clone3 into the namespaces and the cgroup of the
  * host; the child does no more than async-signal-safe calls (other threads of this process may hold
- * any lock), joins the network namespace and executes this same program as INIT_ARGV0. It finds its
+ * any lock), joins the network namespace and executes a copy of this program as INIT_ARGV0. It finds its
  * configuration waiting in its socket. That configuration is the same for every host but for a name
  * and a bit, so it is made once, with the first init, and handed on as a sealed memfd. With it goes
  * the user namespace that owns the host's network: its programs will run there.
@@ -19,10 +19,8 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -31,154 +29,7 @@
 #include "emu/emu_internal.h"
 #include "emu/init.h"
 #include "emu/init_proto.h"
-#include "emu/sandbox.h"
 #include "emu/userns.h"
-
-/* No answer of names by anything outside: what is not in /etc/hosts does not exist. */
-static const char resolv_conf[] = "# The names of this network are in /etc/hosts.\n"
-				  "nameserver 127.0.0.1\n"
-				  "options timeout:1 attempts:1\n";
-
-static void print_hosts(const struct net *net, FILE *f)
-{
-	char addr[16];
-
-	fputs("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", f);
-	for (size_t n = 0; n < net->n_nodes; n++) {
-		const struct node *node = &net->nodes[n];
-		bool first = true;
-
-		for (size_t i = 0; i < node->n_ifaces; i++) {
-			const struct iface *iface = &net->ifaces[node->ifaces[i]];
-
-			if (!iface->addr)
-				continue;
-			fprintf(f, "%s\t", net_format_addr(addr, iface->addr));
-			/* A router's further addresses have names of their own. */
-			if (!first)
-				fprintf(f, "%s\n", iface->name);
-			else if (node->hostname && strcmp(node->hostname, node->name) != 0)
-				fprintf(f, "%s %s\n", node->hostname, node->name);
-			else
-				fprintf(f, "%s\n", node->name);
-			first = false;
-		}
-	}
-}
-
-static bool is_below(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return !strncmp(path, folder, n) && path[n] == '/';
-}
-
-/*
- * May this folder be shown writable? Not where the machine or a host keeps its own working, and no
- * folder that holds other people's: it would be all of it that a host's root could write.
- */
-static bool is_shareable(const char *path)
-{
-	static const char *const machine[] = {
-		"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc",
-		"/run", "/sbin", "/sys", "/usr", "/var",
-	};
-	static const char *const shelf[] = {
-		"/", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/tmp",
-	};
-
-	if (is_below(path, "/var/tmp"))
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(shelf); i++)
-		if (!strcmp(path, shelf[i]))
-			return false;
-	for (size_t i = 0; i < ARRAY_SIZE(machine); i++)
-		if (!strcmp(path, machine[i]) || is_below(path, machine[i]))
-			return false;
-	return true;
-}
-
-static int print_folders(struct emu *e, FILE *f, struct err *err)
-{
-	_cleanup_free_ char *share = e->share_dir ? realpath(e->share_dir, NULL) : NULL;
-
-	if (e->share_dir && !share)
-		return err_sys(err, errno, "cannot share the folder %s with hosts", e->share_dir);
-	if (share && !is_shareable(share)) {
-		log_warn("%s is not shared with hosts: it is the machine's own; start in a folder "
-			 "of yours", share);
-		share[0] = '\0';
-	}
-	fprintf(f, "%s%c", share ? share : "", 0);
-	for (size_t i = 0; i < e->n_binds; i++) {
-		_cleanup_free_ char *source = realpath(e->binds[i].source, NULL);
-
-		if (!source)
-			return err_sys(err, errno, "cannot show %s in hosts", e->binds[i].source);
-		if (e->binds[i].path[0] != '/')
-			return err_usage(err, "cannot show %s in hosts at '%s': the path must "
-					      "begin with /", source, e->binds[i].path);
-		fprintf(f, "%s%c%s%c", source, 0, e->binds[i].path, 0);
-	}
-	return 0;
-}
-
-/* Writes the whole configuration; what is a size is patched in after. */
-static int print_conf(struct emu *e, FILE *f, struct err *err)
-{
-	_cleanup_free_ struct sock_filter *filter = NULL;
-	struct init_conf conf = { .n_binds = (uint32_t)e->n_binds };
-	size_t n = 0;
-	int r = sandbox_compile(&filter, &n, err);
-
-	if (r < 0)
-		return r;
-	conf.n_filter = (uint32_t)n;
-	fwrite(&conf, sizeof(conf), 1, f);
-	fwrite(filter, sizeof(*filter), n, f);
-	print_hosts(e->net, f);
-	fputc(0, f);
-	fwrite(resolv_conf, sizeof(resolv_conf), 1, f);
-	return print_folders(e, f, err);
-}
-
-static int make_conf(struct emu *e, struct err *err)
-{
-	_cleanup_free_ char *text = NULL;
-	_cleanup_close_ int fd = -1;
-	size_t size = 0;
-	FILE *f;
-	int r;
-
-	if (e->conf_fd > 0)
-		return 0;
-	f = open_memstream(&text, &size);
-	if (!f)
-		return err_sys(err, errno, "cannot start hosts");
-	r = print_conf(e, f, err);
-	if (fclose(f) != 0 && r == 0)
-		r = err_sys(err, errno, "cannot start hosts");
-	if (r < 0)
-		return r;
-	((struct init_conf *)text)->size = (uint32_t)size;
-	fd = memfd_create("detnet-hosts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0 || write(fd, text, size) != (ssize_t)size ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		return err_sys(err, errno, "cannot start hosts");
-	e->conf_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* 0 says that there is none */
-	if (e->conf_fd < 0) {
-		e->conf_fd = 0;
-		return err_sys(err, errno, "cannot start hosts");
-	}
-	return 0;
-}
-
-void host_close_conf(struct emu *e)
-{
-	if (e->conf_fd > 0)
-		close(e->conf_fd);
-	e->conf_fd = 0;
-}
 
 int host_send(struct host *h, const void *msg, size_t size, const int *fds, size_t n_fds)
 {
@@ -227,7 +78,7 @@ static _Noreturn void run_child(const struct child_args *a)
 		child_fail(a, "cannot tie a host to detnet");
 	if (setns(a->ns_fd, CLONE_NEWNET) < 0)
 		child_fail(a, "cannot enter the host's network namespace");
-	/* The inputs are all above these places: see high_fd(). Standard error stays as it is. */
+	/* The inputs are all above these places: see host_high_fd(). Standard error stays as it is. */
 	if (dup2(a->null, 0) < 0 || dup2(a->null, 1) < 0 || dup2(a->socket, INIT_SOCKET_FD) < 0 ||
 	    dup3(a->exe, exe, O_CLOEXEC) < 0 || close_range(exe + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		child_fail(a, "cannot hand over a host's descriptors");
@@ -236,24 +87,12 @@ static _Noreturn void run_child(const struct child_args *a)
 	_exit(ERR_FAILED);
 }
 
-/* The descriptor, or a copy above the places that the child fills. */
-static int high_fd(int fd)
-{
-	int high;
-
-	if (fd < 0 || fd > INIT_SOCKET_FD + 1)
-		return fd;
-	high = fcntl(fd, F_DUPFD_CLOEXEC, INIT_SOCKET_FD + 2);
-	close(fd);
-	return high;
-}
-
 static int fork_init(struct host *h, int socket, struct err *err)
 {
 	const char *name = h->emu->net->nodes[h->node].name;
-	_cleanup_close_ int exe = high_fd(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-	_cleanup_close_ int null = high_fd(open("/dev/null", O_RDWR | O_CLOEXEC));
-	struct child_args a = { .ns_fd = h->ns_fd, .socket = socket, .exe = exe, .null = null };
+	_cleanup_close_ int null = host_high_fd(open("/dev/null", O_RDWR | O_CLOEXEC));
+	struct child_args a = { .ns_fd = h->ns_fd, .socket = socket, .exe = h->emu->exe_fd,
+				.null = null };
 	int pidfd = -1;
 	struct clone_args args = {
 		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_PIDFD |
@@ -266,7 +105,7 @@ static int fork_init(struct host *h, int socket, struct err *err)
 	long pid;
 	int saved;
 
-	if (exe < 0 || null < 0)
+	if (null < 0)
 		return err_sys(err, errno, "%s: cannot start the host", name);
 	/* No handler of this program may run in the child. */
 	sigfillset(&all);
@@ -447,7 +286,7 @@ int host_start_init(struct host *h, struct err *err)
 
 	if (h->pid)
 		return 0;
-	r = make_conf(h->emu, err);
+	r = host_make_files(h->emu, err);
 	if (r == 0 && h->cgroup_fd < 0)
 		r = cgroup_add_host(h->emu->cgroup, node->name, &node->limits, &h->cgroup_fd, err);
 	if (r < 0)
@@ -455,7 +294,7 @@ int host_start_init(struct host *h, struct err *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "%s: cannot start the host", node->name);
 	h->init_fd = pair[0];
-	pair[1] = high_fd(pair[1]);
+	pair[1] = host_high_fd(pair[1]);
 	r = pair[1] < 0 ? err_sys(err, errno, "%s: cannot start the host", node->name)
 			: fork_init(h, pair[1], err);
 	/* The init's end is the init's alone, or its death would go unseen. */

@@ -235,28 +235,45 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Copies above standard input, output and error first, so that none is written over. */
+static int place_fds(const struct request *r, int *report_fd)
+{
+	int high = fcntl(*report_fd, F_DUPFD_CLOEXEC, 10), std[3];
+
+	if (high < 0)
+		return -errno;
+	*report_fd = high;
+	for (int i = 0; i < 3; i++) {
+		std[i] = fcntl(r->fds[i], F_DUPFD_CLOEXEC, 10);
+		if (std[i] < 0)
+			return -errno;
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup2(std[i], i) < 0)
+			return -errno;
+	return 0;
+}
+
 /* The forked child, up to the program. By exec the report pipe closes: all went well. */
 static _Noreturn void run_child(const struct init *in, const struct request *r)
 {
-	enum init_stage stage = INIT_CHDIR;
-	int report_fd = fcntl(r->fds[INIT_FD_REPORT], F_DUPFD_CLOEXEC, 10), error;
-	int std[3];
+	enum init_stage stage = INIT_STARTING;
+	int report_fd = r->fds[INIT_FD_REPORT], error;
 
 	report(report_fd, getpid(), 0, INIT_STARTING);
 	if (r->start.terminal)
 		setpgid(0, 0); /* or kill(0, …), which knows no pid namespace, would end detnet too */
 	else
 		setsid();
-	/* First out of the way of 0, 1 and 2, then there. */
-	for (int i = 0; i < 3; i++)
-		std[i] = fcntl(r->fds[i], F_DUPFD_CLOEXEC, 10);
-	for (int i = 0; i < 3; i++)
-		dup2(std[i], i);
+	error = place_fds(r, &report_fd);
+	if (error < 0)
+		goto fail_error;
 	/* SIGTTOU is blocked, as all signals are here: not even this may stop us. Where standard
 	 * input is not the terminal, there is nothing to be had. */
 	if (r->start.foreground)
 		tcsetpgrp(0, getpid());
 	default_limits();
+	stage = INIT_CHDIR;
 	if (chdir(r->cwd) < 0)
 		goto fail;
 	stage = INIT_SANDBOX;
@@ -264,16 +281,16 @@ static _Noreturn void run_child(const struct init *in, const struct request *r)
 	error = in->userns < 0 ? 0 : userns_join(in->userns);
 	if (error == 0)
 		error = sandbox_enter(in->filter, in->conf->n_filter);
-	if (error < 0) {
-		errno = -error;
-		goto fail;
-	}
+	if (error < 0)
+		goto fail_error;
 	default_signals();
 	stage = INIT_EXEC;
 	environ = r->env; /* execvp() looks in this PATH */
 	execvp(r->argv[0], r->argv);
 fail:
-	report(report_fd, 0, errno, stage);
+	error = -errno;
+fail_error:
+	report(report_fd, 0, -error, stage);
 	_exit(127);
 }
 
@@ -311,8 +328,9 @@ static bool serve(struct init *in)
 	ssize_t n;
 
 	n = receive(in->socket, &r.start, sizeof(r.start), r.fds, INIT_FDS);
-	if (n <= 0)
+	if (n == 0)
 		return false;
+	/* A lack of memory or of descriptors is this request's end, not the host's. */
 	if (n != sizeof(r.start) || r.fds[INIT_FDS - 1] < 0)
 		return true; /* its report pipe closes unused, which emu takes for a failure */
 	r.blob = read_blob(r.fds[INIT_FD_BLOB], r.start.size);

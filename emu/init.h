@@ -1,9 +1,9 @@
 /*
  * A host's init: the hidden command "detnet-init", pid 1 of the host.
  *
- * Started by emu with clone3 into new mount, pid, uts and ipc namespaces and the host's cgroup, then
- * executed from /proc/self/exe. It joins the host's network namespace, builds the file tree
- * (emu/hostfs.h), and serves requests on a SOCK_SEQPACKET socket: start a program, in the host's
+ * Started by emu with clone3 into new mount, pid, uts and ipc namespaces and the host's cgroup. The
+ * forked child joins the host's network namespace and executes a copy of this program. That builds
+ * the file tree (emu/hostfs.h), and serves requests on a SOCK_SEQPACKET socket: start a program, in the host's
  * user namespace (emu/userns.h) and without what a host may not have (emu/sandbox.h), and later
  * its end. When the socket closes, it ends, and the kernel ends everything in its pid namespace.
  */

@@ -3,8 +3,8 @@
  *
  * One SOCK_SEQPACKET socket, both ends of the same program, so plain structs:
  *
- * - first an init_hello with the configuration's memfd and, if the host has one, the user namespace
- *   of its programs: init answers one init_event, READY or FAILED;
+ * - first an init_hello with the configuration's memfd and, if the host has one, its programs' user
+ *   namespace: init answers one init_event, READY or FAILED;
  * - then an init_start for each program, with INIT_FDS descriptors. How the start went is told on
  *   its own pipe (init_report), so that emu can wait for it without meeting other programs' ends;
  * - an init_event ENDED for each program when its process was reaped.
@@ -24,7 +24,6 @@
 
 /* The head of the configuration's memfd, the same for every host of a network. */
 struct init_conf {
-	uint32_t size;	   /* of the whole memfd */
 	uint32_t n_filter; /* struct sock_filter, right after this head */
 	uint32_t n_binds;
 	/* then strings: hosts, resolv.conf, share ("": none), n_binds times source and path */
@@ -57,7 +56,7 @@ struct init_start {
 	bool foreground; /* that group gets the terminal */
 };
 
-enum init_stage { INIT_STARTING, INIT_CGROUP, INIT_CHDIR, INIT_SANDBOX, INIT_EXEC };
+enum init_stage { INIT_STARTING, INIT_CHDIR, INIT_SANDBOX, INIT_EXEC };
 
 /* On the report pipe: one with error 0 and the pid; a second if it then failed; closed by exec. */
 struct init_report {

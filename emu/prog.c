@@ -233,7 +233,6 @@ static int failed(const struct prog *p, const struct init_report *r, struct err 
 						      "processes already (pids =)",
 				       host_name(p), p->argv[0], (unsigned long long)l->pids);
 		break;
-	case INIT_CGROUP:
 	case INIT_EXEC:
 		break;
 	}
@@ -257,8 +256,8 @@ static int await_start(struct prog *p, int fd, struct err *err)
 		p->pid = r.pid;
 	}
 	if (!p->pid)
-		return err_failed(err, "%s: cannot run %s: the host's init has ended", host_name(p),
-				  p->argv[0]);
+		return err_failed(err, "%s: cannot run %s: the host's init gave no answer",
+				  host_name(p), p->argv[0]);
 	return 0;
 }
 
@@ -315,12 +314,14 @@ int prog_start(struct prog *p, prog_end_fn *end, void *arg, struct err *err)
 /* Sends to each process of the cgroup; how many there were, or -errno. */
 static int signal_each(const struct prog *p, int sig)
 {
-	int fd = openat(p->cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC), n = 0;
+	_cleanup_close_ int fd = openat(p->cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	_cleanup_fclose_ FILE *f = fd < 0 ? NULL : fdopen(fd, "re");
 	char line[32];
+	int n = 0;
 
 	if (!f)
 		return -errno;
+	steal_fd(&fd); /* f's now */
 	while (fgets(line, sizeof(line), f)) {
 		long pid = strtol(line, NULL, 10);
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include "emu/rundir.h"
@@ -27,6 +28,26 @@ static void test_lazy(void **state)
 	assert_int_equal(sh_in(H1, "true", out, sizeof(out)), 0);
 	assert_true(emu_node_init(fx.emu, H1) > 0);
 	assert_int_equal(emu_node_init(fx.emu, H2), 0);
+}
+
+/* An init is no way to the machine's file of this program, which a host has read-only. */
+static void test_init_is_a_copy(void **state)
+{
+	char path[64], exe[4096], out[64];
+	ssize_t n;
+	int fd;
+
+	assert_int_equal(sh_in(H1, "true", out, sizeof(out)), 0);
+	snprintf(path, sizeof(path), "/proc/%d/exe", emu_node_init(fx.emu, H1));
+	n = readlink(path, exe, sizeof(exe) - 1);
+	assert_true(n > 0);
+	exe[n] = '\0';
+	assert_string_equal(exe, "/memfd:detnet-init (deleted)");
+	/* Not even this test, root of the machine, can change it. */
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE, F_SEAL_WRITE);
+	close(fd);
 }
 
 static void test_latency(void **state)
@@ -329,6 +350,37 @@ static void test_orphans(void **state)
 	assert_string_equal(out, "");
 }
 
+/* An init that runs out of descriptors fails single starts, and says so; the host lives on. */
+static void test_few_descriptors(void **state)
+{
+	char *argv[] = { (char *)"true", NULL }, out[64];
+	struct prog_spec spec = { .node = H2, .argv = argv, .fd = { -1, -1, -1 } };
+	struct rlimit old, few;
+	int failed = 0, started = 0, w;
+	pid_t init;
+
+	assert_int_equal(sh_in(H2, "true", out, sizeof(out)), 0);
+	init = emu_node_init(fx.emu, H2);
+	assert_int_equal(prlimit(init, RLIMIT_NOFILE, NULL, &old), 0);
+	few = old;
+	for (few.rlim_cur = 6; few.rlim_cur < 24; few.rlim_cur++) {
+		_cleanup_err_ struct err err = { 0 };
+
+		assert_int_equal(prlimit(init, RLIMIT_NOFILE, &few, NULL), 0);
+		if (prog_run(fx.emu, &spec, &w, &err) == 0) {
+			started++;
+			assert_int_equal(w, 0);
+			continue;
+		}
+		failed++;
+		assert_non_null(strstr(err.items[0].msg, "h2: cannot run true: "));
+	}
+	assert_true(failed > 0 && started > 0);
+	assert_int_equal(prlimit(init, RLIMIT_NOFILE, &old, NULL), 0);
+	assert_int_equal(sh_in(H2, "true", out, sizeof(out)), 0);
+	assert_int_equal(emu_node_init(fx.emu, H2), init);
+}
+
 static void test_init_killed(void **state)
 {
 	int status, in;
@@ -527,6 +579,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lazy),	    cmocka_unit_test(test_latency),
+		cmocka_unit_test(test_init_is_a_copy),
 		cmocka_unit_test(test_names),	    cmocka_unit_test(test_own_processes),
 		cmocka_unit_test(test_environment), cmocka_unit_test(test_private_files),
 		cmocka_unit_test(test_share),	    cmocka_unit_test(test_share_refused),
@@ -534,6 +587,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_status),	    cmocka_unit_test(test_many),
 		cmocka_unit_test(test_signal),	    cmocka_unit_test(test_free_kills),
 		cmocka_unit_test(test_orphans),	    cmocka_unit_test(test_init_killed),
+		cmocka_unit_test(test_few_descriptors),
 		cmocka_unit_test(test_killed),	    cmocka_unit_test(test_terminal),
 	};
 
