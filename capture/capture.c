@@ -409,9 +409,12 @@ static int write_flows(struct capture *c, struct err *err)
 		close(fd);
 		return -ENOMEM;
 	}
+	errno = 0;
 	r = flow_write_csv_header(w.f);
 	if (r == 0)
 		r = flow_table_each(c->flows, write_flow, &w);
+	if (r == -EIO && errno) /* a stream knows that it failed, not why */
+		r = -errno;
 	if (fclose(w.f) != 0 && r == 0)
 		r = -errno;
 	return r < 0 ? err_sys(err, -r, "cannot write %s", name) : 0;
@@ -444,7 +447,8 @@ int capture_stop(struct capture *c, struct err *err)
 	c->running = false;
 	write_stats(c);
 	if (c->stats.error)
-		r = err_sys(err, c->stats.error, "the capture could not be written whole");
+		r = err_integrity(err, "the capture could not be written whole: %s; what is in it can be "
+				       "read", strerror(c->stats.error));
 	e = pcapng_close(steal_ptr(c->writer), r < 0 ? NULL : err);
 	if (r == 0)
 		r = e;

@@ -153,7 +153,7 @@ int tag_open(const struct net *net, enum tag_rung max, struct tag **ret, struct 
 			return err_sys(err, -r, "cannot fill the tag's table of interfaces");
 		}
 	} else if (max != TAG_RUNG_NONE) {
-		log_warn("no BPF programs may be loaded here: packets get no owner");
+		log_info("no BPF programs may be loaded here: packets get no owner");
 	}
 	*ret = t;
 	return 0;

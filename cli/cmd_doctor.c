@@ -177,12 +177,20 @@ static void probe_bpf(struct finding *f)
 	}
 }
 
+static void only_root_knows(struct finding *f)
+{
+	snprintf(f->what, sizeof(f->what), "not known");
+	lack(f, PARTLY, "nothing is said of it here", "root");
+}
+
 static void probe_netem(struct finding *f)
 {
 	bool have = qdisc_have_netem();
 
 	snprintf(f->what, sizeof(f->what), have ? "sch_netem" : "no sch_netem");
-	if (!have)
+	if (geteuid())
+		only_root_knows(f);
+	else if (!have)
 		lack(f, LACK, "a file with delay, jitter or loss is refused (exit 3)",
 		     "a kernel with CONFIG_NET_SCH_NETEM (Debian's linux-image-amd64; not the cloud, WSL2 "
 		     "or Firecracker ones)");
@@ -193,7 +201,9 @@ static void probe_tbf(struct finding *f)
 	bool have = qdisc_have_tbf();
 
 	snprintf(f->what, sizeof(f->what), have ? "sch_tbf" : "no sch_tbf");
-	if (!have)
+	if (geteuid())
+		only_root_knows(f);
+	else if (!have)
 		lack(f, LACK, "a file with rate is refused (exit 3)", "a kernel with CONFIG_NET_SCH_TBF");
 }
 

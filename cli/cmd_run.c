@@ -5,9 +5,11 @@
 #include <unistd.h>
 #include "cli/command.h"
 #include "cli/signals.h"
+#include "capture/process.h"
 #include "core/units.h"
 #include "scenarios/engine/run.h"
 
+#define FAILURES_SHOWN 5
 #define LINE_EVERY (5 * NSEC_PER_SEC) /* between progress lines where there is no terminal */
 
 struct progress {
@@ -37,7 +39,11 @@ static void show_progress(void *arg, const struct run_progress *p)
 	struct progress *pr = arg;
 	int64_t now = units_now_mono();
 	char packets[32], size[32];
+	const char *phase = p->phase;
 
+	/* Nothing begins any more; what runs may take its time. */
+	if (!strcmp(phase, "running") && p->elapsed > p->duration)
+		phase = "last ones";
 	if (!pr->terminal && pr->phase && !strcmp(pr->phase, p->phase) && now < pr->next_line)
 		return;
 	pr->phase = p->phase;
@@ -45,7 +51,7 @@ static void show_progress(void *arg, const struct run_progress *p)
 	pr->shown = true;
 	fprintf(stderr, "%s%5.1f s of %.0f s  %-16s %s packets (%s)  activities: %u done, %u failed, "
 		"%u running, %u planned%s%s",
-		pr->terminal ? "\r" : "", (double)p->elapsed / 1e9, (double)p->duration / 1e9, p->phase,
+		pr->terminal ? "\r" : "", (double)p->elapsed / 1e9, (double)p->duration / 1e9, phase,
 		grouped(packets, p->capture.packets),
 		units_human_size(size, sizeof(size), p->capture.bytes), p->done, p->failed, p->running,
 		p->planned, p->capture.drops ? "  DROPS" : "", pr->terminal ? "\033[K" : "\n");
@@ -84,12 +90,57 @@ static void print_table(const struct run_summary *s)
 	printf("  (as flows, each packet counted once: at its originator's interface)\n");
 }
 
+/* What the table's last column does not tell. */
+static void print_failures(const struct run_summary *s)
+{
+	for (size_t i = 0; i < s->n_failures && i < FAILURES_SHOWN; i++) {
+		const struct run_failure *f = &s->failures[i];
+
+		printf("  %ux %s/%s %s (%s/%s)\n", f->count, f->scenario, f->sub, f->outcome, s->out,
+		       f->log);
+	}
+	if (s->n_failures > FAILURES_SHOWN)
+		printf("  and %zu more kinds of failure: see outcome in %s/activities.csv\n",
+		       s->n_failures - FAILURES_SHOWN, s->out);
+	if (s->stopped)
+		printf("  ended early: %u of %u activities never began\n", s->skipped, s->planned);
+}
+
+/* A path as a shell takes it. */
+static char *shell_word(const char *path)
+{
+	char *argv[] = { (char *)path, NULL };
+
+	return process_join_argv(argv);
+}
+
+static void print_how_to_open(const char *out)
+{
+	_cleanup_free_ char *capture = NULL, *word = NULL;
+
+	if (asprintf(&capture, "%s/capture.pcapng", out) < 0)
+		capture = NULL;
+	word = capture ? shell_word(capture) : NULL;
+	if (!word)
+		return;
+	/* A packet is there once for each link, which Wireshark would take for retransmissions. */
+	printf("\nOpen it:\n"
+	       "  wireshark -o tcp.analyze_sequence_numbers:FALSE -o 'gui.column.format:\"No.\",\"%%m\","
+	       "\"Time\",\"%%t\",\"Source\",\"%%s\",\"Destination\",\"%%d\",\"Protocol\",\"%%p\","
+	       "\"Sender\",\"%%Cus:frame.comment:0:R\",\"Info\",\"%%i\"' %s\n"
+	       "  tshark -r %s -Y ip -c 20 -T fields -e frame.interface_name -e ip.src -e ip.dst -e "
+	       "frame.comment\n"
+	       "  python3 -c 'import pandas as pd; print(pd.read_csv(\"%s/flows.csv\").groupby("
+	       "[\"scenario\", \"label\"]).size())'\n", word, word, out);
+}
+
 static void print_result(const struct run_summary *s)
 {
 	const struct capture_stats *c = &s->capture;
 	char packets[32], drops[32], kernel[32], wall[32];
 
 	print_table(s);
+	print_failures(s);
 	printf("\n  %s packets captured on all links, %s dropped; %.4g%% carry their sender's name (%s are of a kernel: "
 	       "ARP, resets, echo replies)\n", grouped(packets, c->packets), grouped(drops, c->drops),
 	       share_labelled(c), grouped(kernel, c->kernel));
@@ -102,14 +153,7 @@ static void print_result(const struct run_summary *s)
 	       "  owners.csv       the processes behind the packets\n"
 	       "  logs/            what each program printed\n"
 	       "  manifest.json, topology.ini   what made this, to make it again\n", s->out);
-	printf("\nOpen it:\n"
-	       "  wireshark -o 'gui.column.format:\"No.\",\"%%m\",\"Time\",\"%%t\",\"Source\",\"%%s\","
-	       "\"Destination\",\"%%d\",\"Protocol\",\"%%p\",\"Sender\",\"%%Cus:frame.comment:0:R\","
-	       "\"Info\",\"%%i\"' %s/capture.pcapng\n"
-	       "  tshark -r %s/capture.pcapng -T fields -e frame.number -e ip.src -e ip.dst -e "
-	       "frame.comment\n"
-	       "  python3 -c 'import pandas as pd; print(pd.read_csv(\"%s/flows.csv\").groupby("
-	       "[\"scenario\", \"label\"]).size())'\n", s->out, s->out, s->out);
+	print_how_to_open(s->out);
 }
 
 static void print_json(const struct run_summary *s)
@@ -130,6 +174,8 @@ static void print_json(const struct run_summary *s)
 	json_kv_uint(&j, "planned", s->planned);
 	json_kv_uint(&j, "ok", s->ok);
 	json_kv_uint(&j, "failed", s->failed);
+	json_kv_uint(&j, "skipped", s->skipped);
+	json_kv_bool(&j, "stopped_early", s->stopped);
 	json_kv_str(&j, "rung", s->rung);
 	json_kv_str(&j, "links", s->links_engine);
 	json_kv_num(&j, "wall", (double)s->wall / 1e9);
@@ -190,7 +236,7 @@ static int run(struct call *call)
 		fputc('\n', stderr);
 	if (summary.out && call->json)
 		print_json(&summary);
-	else if (summary.out && !call->quiet)
+	else if (summary.out)
 		print_result(&summary);
 	fflush(stdout);
 	return err_exit(&call->err);
@@ -215,6 +261,7 @@ const struct command cmd_run = {
 		"on every link together with the process that sent it, and leaves a labelled dataset.\n"
 		"The same seed plans the same activities with the same inputs.\n\n"
 		"    sudo detnet run examples/quickstart.ini -o out/quickstart\n\n"
+		"A dataset that is in the folder already is replaced.\n\n"
 		"Ctrl-C ends a run early and in order: what was captured so far is complete. A second Ctrl-C\n"
 		"ends it at once. Progress goes to standard error, the result to standard output.",
 	.options = options,

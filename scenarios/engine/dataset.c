@@ -239,6 +239,7 @@ static int put_manifest(const struct dataset *d, FILE *f)
 	json_kv_num(&j, "duration", (double)d->duration / NSEC_PER_SEC);
 	json_kv_num(&j, "wall", (double)(d->wall / NSEC_PER_MSEC) / 1e3);
 	json_kv_bool(&j, "stopped_early", d->stopped);
+	json_kv_str(&j, "capture_error", d->capture.error ? strerror(d->capture.error) : NULL);
 	json_object_end(&j);
 	json_close(&j);
 	return r;
@@ -264,6 +265,13 @@ void run_summary_free(struct run_summary *s)
 		free(s->rows[i].class);
 	}
 	free(s->rows);
+	for (size_t i = 0; i < s->n_failures; i++) {
+		free(s->failures[i].scenario);
+		free(s->failures[i].sub);
+		free(s->failures[i].outcome);
+		free(s->failures[i].log);
+	}
+	free(s->failures);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -310,6 +318,36 @@ static int compare_rows(const void *x, const void *y)
 	return r ? r : strcmp(a->class, b->class);
 }
 
+/* Failures that are alike are one, with the log of the first. */
+static int add_failure(struct run_summary *s, const struct dataset *d, size_t i)
+{
+	const struct plan_activity *a = &d->plan->activities[i];
+	const char *outcome = d->results[i].outcome;
+	struct run_failure *f;
+
+	for (size_t k = 0; k < s->n_failures; k++) {
+		f = &s->failures[k];
+		if (strcmp(f->outcome, outcome) || strcmp(f->scenario, a->label.scenario) ||
+		    strcmp(f->sub, a->label.sub))
+			continue;
+		f->count++;
+		return 0;
+	}
+	f = reallocarray(s->failures, s->n_failures + 1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	s->failures = f;
+	f += s->n_failures++;
+	*f = (struct run_failure){ .count = 1 };
+	f->scenario = strdup(a->label.scenario);
+	f->sub = strdup(a->label.sub);
+	f->outcome = strdup(outcome);
+	if (asprintf(&f->log, "logs/%s/%u-client.log", d->net->nodes[a->client->node].name,
+		     a->label.id) < 0)
+		f->log = NULL;
+	return f->scenario && f->sub && f->outcome && f->log ? 0 : -ENOMEM;
+}
+
 int dataset_summary(const struct dataset *d, struct flow_table *flows, struct run_summary *ret)
 {
 	struct run_summary s = { .capture = d->capture, .rung = d->rung,
@@ -330,6 +368,8 @@ int dataset_summary(const struct dataset *d, struct flow_table *flows, struct ru
 		row->activities += v != VERDICT_SKIPPED;
 		row->ok += v == VERDICT_OK;
 		row->failed += v == VERDICT_FAILED;
+		if (v == VERDICT_FAILED)
+			r = add_failure(&s, d, i);
 	}
 	s.out = strdup(d->out);
 	if (r || !s.out) {
@@ -339,6 +379,8 @@ int dataset_summary(const struct dataset *d, struct flow_table *flows, struct ru
 	count_results(d, verdicts);
 	s.ok = verdicts[VERDICT_OK];
 	s.failed = verdicts[VERDICT_FAILED];
+	s.skipped = verdicts[VERDICT_SKIPPED];
+	s.stopped = d->stopped;
 	if (s.n_rows)
 		qsort(s.rows, s.n_rows, sizeof(*s.rows), compare_rows);
 	*ret = s;

@@ -122,16 +122,6 @@ static void set_phase(struct engine *e, const char *phase)
 	report(e);
 }
 
-static void progress_tick(void *arg)
-{
-	struct engine *e = arg;
-
-	e->progress_timer = NULL;
-	report(e);
-	if (engine_timer(e, PROGRESS_EVERY, progress_tick, e, &e->progress_timer))
-		engine_fail(e, -ENOMEM);
-}
-
 /* ---- the schedule ---- */
 
 static void finish(struct engine *e)
@@ -144,6 +134,31 @@ static void finish(struct engine *e)
 		loop_quit(e->o.loop, 0);
 	for (size_t i = 0; i < e->o.uses->n; i++)
 		server_stop(&e->servers[i]);
+}
+
+/* No activity begins any more, and those that run are ended. */
+static void stop_early(struct engine *e)
+{
+	if (e->stopping)
+		return;
+	e->stopping = true;
+	loop_del_timer(e->o.loop, steal_ptr(e->act_timer));
+	for (size_t i = 0; i < e->o.plan->n; i++)
+		activity_stop(&e->acts[i]);
+	if (!e->t0)
+		finish(e);
+}
+
+static void progress_tick(void *arg)
+{
+	struct engine *e = arg;
+
+	e->progress_timer = NULL;
+	report(e);
+	if (e->o.go_on && !e->o.go_on(e->o.progress_arg))
+		stop_early(e);
+	if (engine_timer(e, PROGRESS_EVERY, progress_tick, e, &e->progress_timer))
+		engine_fail(e, -ENOMEM);
 }
 
 void engine_server_ended(struct engine *e)
@@ -209,12 +224,8 @@ static void stop_event(void *arg, uint32_t events)
 	struct engine *e = arg;
 
 	loop_del_fd(e->o.loop, e->o.stop_fd);
-	e->stopping = true;
-	loop_del_timer(e->o.loop, steal_ptr(e->act_timer));
-	for (size_t i = 0; i < e->o.plan->n; i++)
-		activity_stop(&e->acts[i]);
-	if (!e->t0)
-		finish(e);
+	e->stop_heard = true;
+	stop_early(e);
 }
 
 /* The activities that wait for a line of the server whose log was written to. */
@@ -327,7 +338,7 @@ static void take_down(struct engine *e)
 	dig(e);
 	if (fd >= 0)
 		loop_del_fd(l, fd);
-	if (e->o.stop_fd >= 0 && !e->stopping)
+	if (e->o.stop_fd >= 0 && !e->stop_heard)
 		loop_del_fd(l, e->o.stop_fd);
 	if (e->inotify_fd >= 0) {
 		loop_del_fd(l, e->inotify_fd);

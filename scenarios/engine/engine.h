@@ -40,8 +40,9 @@ struct engine_opts {
 	const struct plan *plan;
 	int out_fd;	 /* folder; gets logs/ */
 	int stop_fd;	 /* readable: end early; -1: none */
+	bool (*go_on)(void *arg); /* asked with the progress; false: end early and in order. May be NULL */
 	engine_progress_fn *progress;
-	void *progress_arg;
+	void *progress_arg; /* of both */
 };
 
 /*

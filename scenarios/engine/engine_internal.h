@@ -86,7 +86,8 @@ struct engine {
 	int inotify_fd;
 	int64_t t0; /* CLOCK_MONOTONIC when the servers were ready; 0: not yet */
 	const char *phase;
-	bool stopping;	/* stop_fd spoke */
+	bool stopping;	/* ends early: nothing begins any more */
+	bool stop_heard; /* stop_fd spoke, and is out of the loop */
 	bool finishing; /* servers are being stopped */
 	struct loop_timer *act_timer, *progress_timer, *grave_timer;
 	struct grave *graves;

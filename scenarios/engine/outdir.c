@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include "core/tree.h"
 #include "core/units.h"
@@ -147,6 +148,12 @@ int dataset_prepare(const char *out, int *ret_fd, struct err *err)
 	r = make_path(path, err);
 	if (r == 0)
 		r = open_dir(path, &fd, err);
+	/* Held, with the folder, until the run is over. */
+	if (r == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		r = errno == EWOULDBLOCK ?
+			    err_usage(err, "%s is being written by another run; give another with -o",
+				      path) :
+			    err_sys(err, errno, "cannot lock %s", path);
 	if (r == 0)
 		r = check_ours(path, fd, &empty, err);
 	if (r == 0 && !empty)

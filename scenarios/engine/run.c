@@ -23,6 +23,7 @@ struct run {
 	struct tag *tag;
 	struct emu *emu;
 	struct capture *capture;
+	bool whole; /* what was captured could be written */
 	int64_t start, began; /* CLOCK_REALTIME, CLOCK_MONOTONIC ns */
 };
 
@@ -59,6 +60,16 @@ static void progress(void *arg, const char *phase, int64_t elapsed,
 	if (r->capture)
 		capture_stats(r->capture, &p.capture);
 	r->o->progress(r->o->progress_arg, &p);
+}
+
+/* A capture that can no longer be written makes the rest worthless. */
+static bool can_write(void *arg)
+{
+	struct run *r = arg;
+	struct capture_stats s;
+
+	capture_stats(r->capture, &s);
+	return s.error == 0;
 }
 
 /* ---- without a kernel ---- */
@@ -214,10 +225,11 @@ static int play(struct run *r)
 		.plan = &r->plan,
 		.out_fd = r->out_fd,
 		.stop_fd = r->o->stop_fd,
+		.go_on = can_write,
 		.progress = progress,
 		.progress_arg = r,
 	};
-	int e, stopped;
+	int e;
 
 	e = capture_start(r->emu, r->tag, r->owners, &co, &r->capture, r->err);
 	if (e)
@@ -225,8 +237,11 @@ static int play(struct run *r)
 	eo.stage = (struct stage){ r->emu, r->tag, r->owners };
 	e = engine_run(&eo, r->results, r->err);
 	/* What was captured is kept, whatever became of the rest. */
-	stopped = capture_stop(r->capture, r->err);
-	return e ? e : stopped;
+	if (e == 0)
+		r->whole = capture_stop(r->capture, r->err) == 0;
+	else
+		capture_stop(r->capture, NULL);
+	return e;
 }
 
 static bool stopped_early(const struct run *r)
@@ -274,7 +289,9 @@ static int finish(struct run *r, struct run_summary *ret)
 	e = dataset_write(&d, r->err);
 	if (e == 0)
 		e = dataset_summary(&d, capture_flows(r->capture), ret);
-	return e ? e : check_integrity(&d, r->err);
+	if (e == 0)
+		e = check_integrity(&d, r->err);
+	return e || r->whole ? e : -EIO; /* and the capture has said why */
 }
 
 int run_experiment(const struct run_opts *opts, struct run_summary *ret, struct err *err)

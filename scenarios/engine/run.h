@@ -38,12 +38,22 @@ struct run_row {
 	unsigned activities, ok, failed;
 };
 
+/* Activities of one sub that failed alike. */
+struct run_failure {
+	char *scenario, *sub, *outcome;
+	char *log; /* of the first, below the output folder */
+	unsigned count;
+};
+
 struct run_summary {
 	char *out;
 	struct capture_stats capture;
 	struct run_row *rows;
 	size_t n_rows;
-	unsigned planned, ok, failed;
+	struct run_failure *failures;
+	size_t n_failures;
+	unsigned planned, ok, failed, skipped;
+	bool stopped; /* ended early: the skipped ones never began */
 	const char *rung, *links_engine;
 	int64_t wall; /* ns */
 };

@@ -431,7 +431,7 @@ int uses_check_programs(const struct uses *u, struct err *err)
 		    package_words(&s->packages, true, &packages))
 			return -ENOMEM;
 		r = err_missing(err, "scenario %s needs %s, which %s not installed; "
-				     "apt-get install %s", s->name, programs,
+				     "its packages are: apt-get install %s", s->name, programs,
 				missing.n == 1 ? "is" : "are", packages);
 	}
 	return r;
