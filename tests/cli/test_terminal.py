@@ -201,7 +201,8 @@ def test_ctrl_c_ends_a_script():
 
 
 def test_a_stopped_program_goes_on():
-    t = Terminal(TOPO, "-c", "h1 sh -c 'trap \"echo on$((0))again\" CONT; echo rea$((0))dy; until read x; do :; done; echo got $x'")
+    t = Terminal(TOPO, "-c",
+                 "h1 sh -c 'trap \"echo on$((0))again\" CONT; echo rea$((0))dy; until read x; do :; done; echo got $x'")
     t.until(b"rea0dy")
     t.type(b"\x1a")
     t.until(b"on0again")
@@ -220,17 +221,16 @@ def test_a_shell_in_a_host_has_job_control():
     t = start()
     t.type(b"h1 env PS1='in$((0))h1> ' bash --norc --noprofile\r")
     assert b"job control" not in t.until(b"in0h1> "), t.all
-    t.type(b"cat\r")
-    t.until(b"\n")
-    t.type(b"typed\r")
-    t.until(b"typed\r\ntyped")
+    t.type(b"sh -c 'trap \"echo ba$((0))ck\" CONT; echo rea$((0))dy; "
+           b"until read x; do :; done; echo got $x; exec cat'\r")
+    t.until(b"rea0dy")
     t.type(b"\x1a")
     t.until(b"Stopped")
     t.until(b"in0h1> ")
     t.type(b"fg\r")
-    t.until(b"cat\r\n")
+    t.until(b"ba0ck")
     t.type(b"again\r")
-    t.until(b"again\r\nagain")
+    t.until(b"got again")
     t.type(b"\x03")
     t.until(b"in0h1> ")
     t.type(b"jobs; echo left$((0))over\r")
