@@ -447,8 +447,9 @@ int capture_stop(struct capture *c, struct err *err)
 	c->running = false;
 	write_stats(c);
 	if (c->stats.error)
-		r = err_integrity(err, "the capture could not be written whole: %s; what is in it can be "
-				       "read", strerror(c->stats.error));
+		r = err_integrity(err,
+				  "the capture could not be written whole: %s; what is in it can "
+				  "be read", strerror(c->stats.error));
 	e = pcapng_close(steal_ptr(c->writer), r < 0 ? NULL : err);
 	if (r == 0)
 		r = e;

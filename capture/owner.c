@@ -398,8 +398,8 @@ static void write_owner(const struct owners *o, const struct owner *w, struct cs
 
 int owners_write_csv(struct owners *o, FILE *f)
 {
-	static const char *const header[] = { "owner", "host",	"pid",	"ppid",	  "start",
-					      "comm",  "exe",	"argv", "cgroup", "activity" };
+	static const char *const header[] = { "owner", "host", "pid",  "ppid",	 "start",
+					      "comm",  "exe",  "argv", "cgroup", "activity" };
 	struct csv c;
 
 	csv_open(&c, f);

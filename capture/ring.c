@@ -16,7 +16,7 @@
 #define BLOCK_SIZE   (1u << 20) /* holds a 64 KiB frame many times over */
 #define RETIRE_MS    20		/* a block that is not full is handed over after this */
 #define VLAN_TAG_LEN 4
-#define DRAIN_MS     5000 /* blocks come every RETIRE_MS; this is for a kernel that does not keep to it */
+#define DRAIN_MS     5000 /* blocks come every RETIRE_MS; for a kernel that does not keep to it */
 
 struct ring {
 	int fd;

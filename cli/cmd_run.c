@@ -141,9 +141,9 @@ static void print_result(const struct run_summary *s)
 
 	print_table(s);
 	print_failures(s);
-	printf("\n  %s packets captured on all links, %s dropped; %.4g%% carry their sender's name (%s are of a kernel: "
-	       "ARP, resets, echo replies)\n", grouped(packets, c->packets), grouped(drops, c->drops),
-	       share_labelled(c), grouped(kernel, c->kernel));
+	printf("\n  %s packets captured on all links, %s dropped; %.4g%% carry their sender's name "
+	       "(%s are of a kernel: ARP, resets, echo replies)\n", grouped(packets, c->packets),
+	       grouped(drops, c->drops), share_labelled(c), grouped(kernel, c->kernel));
 	printf("  senders known by: %s; links shaped by: %s; took %s\n", s->rung, s->links_engine,
 	       units_human_time(wall, sizeof(wall), s->wall));
 	printf("\nIn %s:\n"
