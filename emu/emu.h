@@ -81,7 +81,6 @@ void prog_free(struct prog *p);
 uint64_t prog_cgroup_id(const struct prog *p);
 unsigned prog_number(const struct prog *p); /* unique in the run, from 1 */
 pid_t prog_pid(const struct prog *p);	    /* in the host's pid namespace; 0 before prog_start() */
-uint32_t prog_node(const struct prog *p);
 const char *prog_cgroup_path(const struct prog *p); /* "detnet/RUN/h1/3" */
 
 /* Runs to the end, driving the loop; *ret_wstatus as wait(2)'s. */

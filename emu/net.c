@@ -198,13 +198,6 @@ uint32_t net_find(const struct net *net, const char *name)
 	return i != NET_NONE && !strcmp(net->nodes[i].name, name) ? i : NET_NONE;
 }
 
-uint32_t net_find_ifindex(const struct net *net, int ifindex)
-{
-	if (ifindex < NET_IFINDEX_BASE || (size_t)(ifindex - NET_IFINDEX_BASE) >= net->n_ifaces)
-		return NET_NONE;
-	return (uint32_t)(ifindex - NET_IFINDEX_BASE);
-}
-
 uint32_t net_find_addr(const struct net *net, uint32_t addr)
 {
 	return idmap_get(&net->by_addr, addr);

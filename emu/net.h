@@ -142,7 +142,6 @@ int net_add_link(struct net *net, uint32_t a, uint32_t b, int line, struct err *
 
 /* Index of a node by name, or NET_NONE. */
 uint32_t net_find(const struct net *net, const char *name);
-uint32_t net_find_ifindex(const struct net *net, int ifindex); /* index in ifaces, or NET_NONE */
 uint32_t net_find_addr(const struct net *net, uint32_t addr);  /* index in ifaces, or NET_NONE */
 /* The other end of an interface's link. */
 static inline uint32_t net_peer(const struct net *net, uint32_t iface)

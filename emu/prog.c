@@ -436,11 +436,6 @@ pid_t prog_pid(const struct prog *p)
 	return p->pid;
 }
 
-uint32_t prog_node(const struct prog *p)
-{
-	return p->host ? p->host->node : NET_NONE;
-}
-
 const char *prog_cgroup_path(const struct prog *p)
 {
 	return p->cgroup_path;
