@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include "core/err.h"
 #include "emu/idmap.h"
+#include "emu/shape.h"
+#include "emu/timeline.h"
 
 #define NET_NODES_MAX 4096 /* bounded by the owner ids kept for kernels, see capture/tag_bpf.h */
 #define NET_LINKS_MAX 65536
@@ -81,32 +83,13 @@ struct iface {
 	int addr_line, mac_line; /* of the keys that gave them; 0: assigned by net_finish() */
 };
 
-/* Distributions a link's delay may have; names and tables in emu/delay.h. */
-enum delay_dist {
-	DELAY_UNIFORM,
-	DELAY_NORMAL,
-	DELAY_PARETO,
-	DELAY_PARETONORMAL,
-	DELAY_WEIBULL,
-	DELAY_GAMMA,
-	DELAY_LOGNORMAL,
-	DELAY_EXPONENTIAL,
-	DELAY_DISTS
-};
-
-/* What a link does to packets in one direction (leaving that end). All 0: nothing. */
-struct shape {
-	uint64_t rate;	  /* bits per second */
-	int64_t delay;	  /* ns */
-	int64_t jitter;	  /* ns */
-	enum delay_dist dist;
-	double loss;	  /* 0 … 1 */
-	uint64_t limit;	  /* packets; 0: sized from rate and delay */
-};
+/* Who shapes a link; see emu/link.h. */
+enum link_engine { ENGINE_AUTO, ENGINE_NETEM, ENGINE_SHAPER };
 
 struct link {
 	uint32_t iface[2];	/* indexes in net->ifaces */
 	struct shape shape[2];	/* of packets that leave iface[0], iface[1] */
+	enum link_engine engine; /* as asked for; the network's unless given */
 	uint32_t mtu;
 	int line;
 };
@@ -121,6 +104,8 @@ struct net {
 	bool ipv6;	     /* off: no IPv6 chatter */
 	bool random_addrs;   /* addresses drawn from the seed rather than counted up */
 	bool drawn_hostnames;
+	enum link_engine engine; /* of links that do not say */
+	struct timeline timeline; /* what changes during a run */
 	char *scenario_path; /* a folder of scenarios beside ours, or NULL */
 	struct node *nodes;
 	size_t n_nodes;
@@ -159,7 +144,7 @@ uint32_t net_node_addr(const struct net *net, uint32_t node);
  */
 int net_finish(struct net *net, struct err *err);
 
-/* Does any link shape packets, and does any need sch_netem (delay, jitter or loss)? */
+/* Does any link shape packets, and does any need more than a rate? */
 bool net_uses_rate(const struct net *net);
 bool net_uses_netem(const struct net *net);
 

@@ -77,10 +77,10 @@ static int parse_limit(const char *v, struct shape *s, const char **ret_why)
 	return units_parse_uint(v, 1, UINT32_MAX, &s->limit, ret_why);
 }
 
-static const struct shape_key {
+static const struct shape_row {
 	const char *name;
 	int (*parse)(const char *v, struct shape *s, const char **ret_why);
-} shape_keys[] = {
+} shape_rows[] = {
     {"rate", parse_rate},
     {"delay", parse_delay},
     {"loss", parse_loss},
@@ -88,7 +88,7 @@ static const struct shape_key {
 };
 
 /* The row of a key, and its direction: '>', '<', or 0 for both. */
-static const struct shape_key *find_shape_key(const char *name, char *ret_direction)
+static const struct shape_row *find_shape_key(const char *name, char *ret_direction)
 {
 	size_t n = strlen(name);
 	char direction = 0;
@@ -97,10 +97,10 @@ static const struct shape_key *find_shape_key(const char *name, char *ret_direct
 		direction = name[--n];
 	while (direction && n && name[n - 1] == ' ')
 		n--;
-	for (size_t i = 0; i < ARRAY_SIZE(shape_keys); i++)
-		if (!strncmp(name, shape_keys[i].name, n) && !shape_keys[i].name[n]) {
+	for (size_t i = 0; i < ARRAY_SIZE(shape_rows); i++)
+		if (!strncmp(name, shape_rows[i].name, n) && !shape_rows[i].name[n]) {
 			*ret_direction = direction;
-			return &shape_keys[i];
+			return &shape_rows[i];
 		}
 	return NULL;
 }
@@ -130,7 +130,7 @@ static int parse_opts(const struct net *net, const struct ini_section *s, struct
 			const struct ini_key *k = &s->keys[i];
 			const char *why = NULL;
 			char direction = 0;
-			const struct shape_key *row = find_shape_key(k->name, &direction);
+			const struct shape_row *row = find_shape_key(k->name, &direction);
 			int r = 0;
 
 			if (!row && !pass && !strcmp(k->name, "mtu"))

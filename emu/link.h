@@ -1,0 +1,38 @@
+/*
+ * Links of a running network: which engine shapes each, and changes while traffic flows.
+ *
+ * Two engines read the same struct shape. netem: the kernel's sch_netem and sch_tbf at both ends of one
+ * veth (emu/qdisc.h). shaper: our own thread between two veths (emu/shaper/shaper.h). A link that
+ * shapes nothing has neither.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef EMU_LINK_H
+#define EMU_LINK_H
+
+#include "emu/emu.h"
+
+extern const char *const link_engine_names[]; /* by enum link_engine: "auto" "netem" "shaper" */
+
+/*
+ * The engine for a link: as its file says; for auto the kernel's where it can do all that the link asks
+ * for, else the shaper. ENGINE_AUTO is returned for a link that shapes nothing and will not (see
+ * net->timeline). ret_why is a static sentence, for the manifest. An engine that was asked for and cannot
+ * do it is an error with the link's line (exit status 3 where a kernel would help, 2 where none would).
+ */
+int link_choose(const struct net *net, uint32_t link, enum link_engine *ret, const char **ret_why,
+		struct err *err);
+
+enum link_engine emu_link_engine(const struct emu *e, uint32_t link);
+const char *emu_link_why(const struct emu *e, uint32_t link);
+/* The shape in force for packets that leave the link's end (0 or 1); stays the emu's. */
+const struct shape *emu_link_shape(const struct emu *e, uint32_t link, int end);
+bool emu_link_is_up(const struct emu *e, uint32_t link);
+/*
+ * Changes it in place: what is queued or under way stays so. A link that had no engine, or one that
+ * cannot do it, gets one first: its interfaces are then made anew, with their addresses and routes.
+ */
+int emu_link_set(struct emu *e, uint32_t link, int end, const struct shape *shape, struct err *err);
+/* Both interfaces go down, or up with addresses and routes as at the start. */
+int emu_link_up(struct emu *e, uint32_t link, bool up, struct err *err);
+
+#endif

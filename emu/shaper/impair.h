@@ -1,0 +1,45 @@
+/*
+ * The draws of one direction of a link: what the n-th packet meets, as a function of seed and n.
+ *
+ * Each impairment has a random stream of its own and takes one step of it for every packet, whatever
+ * becomes of the packet, so a fate depends neither on other impairments nor on timing. Correlation is
+ * sch_netem's: the next value is a mixture of a new one and the last.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef EMU_SHAPER_IMPAIR_H
+#define EMU_SHAPER_IMPAIR_H
+
+#include "core/rng.h"
+#include "emu/shape.h"
+
+enum impair_stream { IMPAIR_DELAY, IMPAIR_LOSS, IMPAIR_DUPLICATE, IMPAIR_CORRUPT, IMPAIR_REORDER,
+		     IMPAIR_SLOT, IMPAIR_STREAMS };
+
+struct impair {
+	struct rng rng[IMPAIR_STREAMS];
+	double last[IMPAIR_STREAMS]; /* correlated uniform values */
+	unsigned loss_state;	     /* of the loss models; 0: the good one at the start */
+	unsigned since_reorder;	     /* packets, for gap */
+	double *table;		     /* quantiles of the delay's distribution; see impair_set() */
+};
+
+/* path as "link/h1-eth0"; the streams are path/delay, path/loss … */
+int impair_init(struct impair *im, uint64_t seed, const char *path);
+void impair_clear(struct impair *im);
+/* The shape changed: computes the table of its distribution; streams and states go on. */
+int impair_set(struct impair *im, const struct shape *s);
+
+struct impairment {
+	bool lost;	/* ecn may make it marked */
+	bool duplicated;
+	bool corrupted;
+	uint64_t corrupt_at; /* bit number modulo the frame's bits */
+	bool reordered; /* travels without delay */
+	int64_t delay[2]; /* ns, of the packet and of its duplicate; 0 or more */
+};
+/* Of the next packet. */
+void impair_draw(struct impair *im, const struct shape *s, struct impairment *ret);
+/* ns to the next slot. */
+int64_t impair_slot(struct impair *im, const struct shape *s);
+
+#endif
