@@ -83,21 +83,30 @@ static int parse_value(const struct parser *p, const char *s, bool bare, double 
 {
 	bool minus = *s == '-';
 	const char *abs = s + minus, *why;
-	uint64_t bytes;
-	int64_t ns;
-	double v;
-	int r;
+	uint64_t whole = 0;
+	int64_t ns = 0;
+	double v = 0;
+	int r = 0;
 
-	if (bare || p->unit == DIST_NUMBER) {
+	switch (bare ? DIST_NUMBER : p->unit) {
+	case DIST_NUMBER:
 		r = units_parse_number(abs, &v, &why);
-	} else if (p->unit == DIST_TIME) {
+		break;
+	case DIST_TIME:
 		r = units_parse_time(abs, &ns, &why);
-		if (!r)
-			v = (double)ns / 1e9;
-	} else {
-		r = units_parse_size(abs, &bytes, &why);
-		if (!r)
-			v = (double)bytes;
+		v = (double)ns / 1e9;
+		break;
+	case DIST_SIZE:
+		r = units_parse_size(abs, &whole, &why);
+		v = (double)whole;
+		break;
+	case DIST_RATE:
+		r = units_parse_rate(abs, &whole, &why);
+		v = (double)whole;
+		break;
+	case DIST_SHARE:
+		r = units_parse_share(abs, false, &v, &why);
+		break;
 	}
 	if (r)
 		return refuse(p, "'%s': %s", s, why);

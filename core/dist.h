@@ -8,7 +8,8 @@
  *
  * An optional OFFSET+ in front is added; min= / max= inside the call clamp, after abs and before the
  * offset (for uniform they are its bounds). Numbers take the units of the context: DIST_TIME wants a
- * unit and gives seconds, DIST_SIZE gives bytes, DIST_NUMBER is bare; so are shape, mu and sigma.
+ * unit and gives seconds, DIST_SIZE gives bytes, DIST_RATE ("10mbit") bits per second, DIST_SHARE
+ * ("5%") a share of 1, DIST_NUMBER is bare; so are shape, mu and sigma.
  * cauchy(s) is cauchy(0, s); exponential(m) has mean m; pareto is Pareto type I.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
@@ -18,7 +19,7 @@
 #include <stdbool.h>
 #include "core/rng.h"
 
-enum dist_unit { DIST_NUMBER, DIST_TIME, DIST_SIZE };
+enum dist_unit { DIST_NUMBER, DIST_TIME, DIST_SIZE, DIST_RATE, DIST_SHARE };
 
 enum dist_kind {
 	DIST_CONSTANT,

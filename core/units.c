@@ -334,6 +334,25 @@ const char *units_format_size(char *buf, size_t size, uint64_t bytes)
 			       sizeof(units_size) / sizeof(*units_size));
 }
 
+const char *units_format_share(char *buf, size_t size, double share)
+{
+	char text[64] = "0%";
+	const char *why;
+	double back;
+
+	for (int places = 0; places <= UNITS_DECIMALS; places++) {
+		int n = snprintf(text, sizeof(text) - 1, "%.*f", places, share * 100);
+
+		if (n < 0 || (size_t)n >= sizeof(text) - 1)
+			break;
+		strcpy(text + n, "%");
+		if (!units_parse_share(text, true, &back, &why) && back == share)
+			break;
+	}
+	snprintf(buf, size, "%s", text);
+	return buf;
+}
+
 const char *units_human_size(char *buf, size_t size, uint64_t bytes)
 {
 	static const char *const names[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};

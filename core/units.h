@@ -34,6 +34,7 @@ int units_parse_bool(const char *s, bool *ret, const char **ret_why); /* yes no 
 const char *units_format_time(char *buf, size_t size, int64_t ns);
 const char *units_format_rate(char *buf, size_t size, uint64_t bps);
 const char *units_format_size(char *buf, size_t size, uint64_t bytes); /* exact: "256KiB", "1500B" */
+const char *units_format_share(char *buf, size_t size, double share);	     /* "0.1%" */
 /* For people: "1.2 MB", "14.3 s"; not exact. */
 const char *units_human_size(char *buf, size_t size, uint64_t bytes);
 const char *units_human_time(char *buf, size_t size, int64_t ns);

@@ -32,6 +32,9 @@ void net_free(struct net *net)
 		free(net->nodes[i].ifaces);
 		free(net->nodes[i].routes);
 	}
+	for (size_t i = 0; i < net->n_links; i++)
+		for (int end = 0; end < 2; end++)
+			shape_clear(&net->links[i].shape[end]);
 	free(net->nodes);
 	free(net->ifaces);
 	free(net->links);

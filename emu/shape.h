@@ -83,8 +83,10 @@ bool shape_has_loss(const struct shape *s);
 /* Does it do more than limit the rate by a constant? */
 bool shape_beyond_rate(const struct shape *s);
 /*
- * The queue in front of the rate, as given or derived: packets, and bytes (0: no bound). Derived: 100 ms
- * at the rate or the bandwidth-delay product, whichever is more, and at least 32 kB.
+ * The queue in front of the rate, as given or derived: packets, and bytes; 0: no bound of this kind.
+ * What is given is all there is; with neither given the bytes are derived: 100 ms at the rate or the
+ * bandwidth-delay product (there and back, as if the way back were alike), whichever is more, and at
+ * least 32 kB and two full packets.
  */
 void shape_queue(const struct shape *s, uint32_t mtu, uint64_t *ret_packets, uint64_t *ret_bytes);
 

@@ -7,6 +7,7 @@
 #ifndef EMU_TRACE_H
 #define EMU_TRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "core/err.h"
@@ -15,7 +16,7 @@
 
 struct trace {
 	unsigned refs; /* atomic: the shaper's thread holds some */
-	char *path;    /* as given, for printing */
+	char *path;    /* absolute where that can be written in a topology file, else as given */
 	uint32_t *ms;  /* ascending; the last is the period, over 0 */
 	size_t n;
 };
@@ -24,6 +25,7 @@ struct trace {
 int trace_load(const char *dir, const char *path, struct trace **ret, struct err *err);
 struct trace *trace_ref(struct trace *t); /* NULL stays NULL */
 void trace_unref(struct trace *t);
+bool trace_equal(const struct trace *a, const struct trace *b); /* name and content; either may be NULL */
 /* Bits per second over its period. */
 double trace_rate(const struct trace *t);
 /* The k-th opportunity (from 0, for ever), in ns after the trace's start. */
