@@ -17,40 +17,66 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include "core/err.h"
 #include "core/loop.h"
+#include "core/range.h"
 
 struct net;
 struct emu;
+struct ini_key;
 struct ini_section;
+struct shape;
 
 enum change_kind { CHANGE_LINK, CHANGE_LINK_UP, CHANGE_LINK_DOWN, CHANGE_HOST_UP, CHANGE_HOST_DOWN,
 		   CHANGE_SCENARIO_START, CHANGE_SCENARIO_STOP };
 
+/* One change of one link, host or scenario. A key that names several gives as many. */
 struct change {
 	int64_t at; /* ns */
 	int line;
+	int section; /* the line of its [at TIME] */
 	enum change_kind kind;
 	uint32_t link; /* of CHANGE_LINK…; index in net->links */
-	uint32_t node; /* of CHANGE_HOST… */
+	uint32_t node; /* of CHANGE_HOST…, and the end that a CHANGE_LINK… names first */
 	bool end[2];   /* CHANGE_LINK: which directions, by the end that packets leave */
-	char *scenario; /* CHANGE_SCENARIO… */
-	char *key;  /* as the file has it: "link r1 s2 >" */
-	char *text; /* and its value */
+	const char *scenario; /* CHANGE_SCENARIO… */
+	const char *key;  /* as the file has it: "link r{1..2} s2 >" */
+	const char *text; /* and its value */
 };
 
 /* In net, by time and, where equal, by line. */
 struct timeline {
 	struct change *changes;
 	size_t n;
+	bool *touches;	   /* by link: some change gives it a shape */
+	struct strv texts; /* what the changes point into */
 };
+#define TIMELINE_MAX 100000 /* changes */
 void timeline_free(struct timeline *t);
-/* Reads one [at TIME] section; all nodes and links are known. Checks every text by applying it. */
+
+/* Reads one [at TIME] section; all nodes and links are known, and net_finish() is done. */
 int timeline_load(struct net *net, const struct ini_section *s, char *const *words, size_t n_words,
 		  struct err *err);
+/* When all are read: sorts them, and checks every text by applying it to what its link does then. */
+int timeline_finish(struct net *net, struct err *err);
 void timeline_print(const struct net *net, FILE *f);
 /* Can it change what a link does to packets? Such a link is wired for it from the start. */
 bool timeline_touches(const struct net *net, uint32_t link);
+
+/*
+ * One key of such a section, or what the shell's command says in the same words ("link h1 s1 >" and
+ * "delay=10ms"): its changes are appended to ret, which names texts of its own.
+ */
+int timeline_parse(const struct net *net, const struct ini_key *k, struct timeline *ret,
+		   struct err *err);
+/* "link r1 s2 > = rate=1mbit", with the names that it is about. malloc'd; NULL without memory. */
+char *timeline_text(const struct net *net, const struct change *c);
+/* A CHANGE_LINK applied to a shape of its link's end; as shape_change(). */
+int timeline_shape(const struct net *net, const struct change *c, int end, struct shape *s,
+		   char **ret_why);
+/* Does it, in the network that runs; nothing for a scenario's. */
+int timeline_apply(struct emu *e, const struct change *c, struct err *err);
 
 /* What was done: handed over at once, in the loop. */
 struct change_done {
@@ -61,8 +87,8 @@ struct change_done {
 typedef void change_fn(void *arg, const struct change_done *done);
 
 /*
- * Sets a timer for each change, from now on. Scenario changes are only handed over; the engine planned
- * with them. fn may be NULL.
+ * Sets a timer for each change, from now on; those of time 0 are done before it returns. Scenario
+ * changes are only handed over; the engine planned with them. fn may be NULL.
  */
 struct timeline_run;
 int timeline_start(const struct net *net, struct emu *e, struct loop *loop, change_fn *fn, void *arg,
