@@ -2,7 +2,8 @@
  * A hierarchical timer wheel (Varghese and Lauck, 1987) for as many timers as there are packets under way.
  *
  * Adding is O(1), and so is finding the next: each level has 64 slots and a word that says which are in
- * use. Timers come out in order of their time, equal ones in the order added, whatever slot they were in.
+ * use. Timers come out in order of their time, equal ones in the order added, whatever slot they were in:
+ * those of slots that were reached are in a pairing heap (Fredman and others, 1986).
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_SHAPER_WHEEL_H
@@ -17,7 +18,7 @@
 
 /* Embedded in what it wakes; belongs to the wheel while linked. */
 struct wheel_timer {
-	struct wheel_timer *next, **prev;
+	struct wheel_timer *next, **prev, *child;
 	int64_t at; /* ns */
 	uint64_t seq;
 	uint8_t level, slot;
@@ -28,7 +29,8 @@ struct wheel {
 	uint64_t seq;
 	uint64_t used[WHEEL_LEVELS];
 	struct wheel_timer *slot[WHEEL_LEVELS][1 << WHEEL_SLOT_BITS];
-	struct wheel_timer *due; /* sorted: of slots that were reached */
+	int64_t first[WHEEL_LEVELS][1 << WHEEL_SLOT_BITS]; /* no timer of the slot is earlier */
+	struct wheel_timer *due; /* a heap: of slots that were reached */
 };
 
 void wheel_init(struct wheel *w, int64_t now);
@@ -41,7 +43,7 @@ static inline bool wheel_linked(const struct wheel_timer *t)
 }
 /* The next timer with at <= now, unlinked, or NULL. */
 struct wheel_timer *wheel_pop(struct wheel *w, int64_t now);
-/* A time not after the earliest timer's and exact once it is near; INT64_MAX when there is none. */
+/* A time not after the earliest timer's, and exactly it unless one was deleted; INT64_MAX: none. */
 int64_t wheel_next(const struct wheel *w);
 
 #endif
