@@ -39,6 +39,7 @@
 #define LIMIT_MAX      1000000
 #define RATE_UNBOUNDED 10000000000ULL /* bit/s assumed of a link with delay but no rate */
 #define FRAME_MIN      64
+#define DELAY_TABLE_N  4096 /* of at most NETEM_DIST_MAX */
 #define DIST_SCALE     8192 /* NETEM_DIST_SCALE */
 
 static void free_sockp(struct nl_sock **s)
@@ -94,7 +95,8 @@ static int set_distribution(struct rtnl_qdisc *q, const struct shape *s)
 
 	if (!v || !table)
 		return -ENOMEM;
-	delay_table(s->dist, (double)s->delay, (double)s->jitter, v);
+	delay_table(s->dist, s->samples, (double)s->delay, (double)s->jitter, v, 
+		    DELAY_TABLE_N);
 	for (int i = 0; i < DELAY_TABLE_N; i++)
 		table[i] = (int16_t)lrint(fmax(-32767, fmin(32767, v[i] * DIST_SCALE)));
 	return rtnl_netem_set_delay_distribution_data(q, table, DELAY_TABLE_N) < 0 ? -EINVAL : 0;
