@@ -200,12 +200,12 @@ static int set_up_fabric(struct rtnl *r, const struct emu *e, int bpf_fd, struct
 		if (has_ns(net, i))
 			continue;
 		if (bpf_fd >= 0)
-			ret = rtnl_add_egress_bpf(r, bridge, bpf_fd, EGRESS_NAME);
+			ret = rtnl_add_bpf(r, bridge, -1, bpf_fd, EGRESS_NAME);
 		for (j = 0; ret >= 0 && j < net->nodes[i].n_ifaces; j++) {
 			int port = net->ifaces[net->nodes[i].ifaces[j]].ifindex;
 
 			if (bpf_fd >= 0)
-				ret = rtnl_add_egress_bpf(r, port, bpf_fd, EGRESS_NAME);
+				ret = rtnl_add_bpf(r, port, -1, bpf_fd, EGRESS_NAME);
 			if (ret >= 0)
 				ret = rtnl_set_master(r, port, bridge);
 		}
@@ -225,7 +225,7 @@ static int queue_node(struct rtnl *r, const struct net *net, const struct node *
 
 		/* The tag first: no packet leaves without it. */
 		if (bpf_fd >= 0)
-			ret = rtnl_add_egress_bpf(r, f->ifindex, bpf_fd, EGRESS_NAME);
+			ret = rtnl_add_bpf(r, f->ifindex, -1, bpf_fd, EGRESS_NAME);
 		if (ret >= 0 && f->addr)
 			ret = rtnl_add_addr(r, f->ifindex, f->addr, f->prefix);
 		if (ret >= 0)

@@ -246,6 +246,17 @@ int rtnl_set_master(struct rtnl *r, int ifindex, int master)
 	return 0;
 }
 
+int rtnl_del_link(struct rtnl *r, int ifindex)
+{
+	struct nlmsghdr *nlh = link_begin(r, 0, ifindex, 0);
+
+	if (!nlh)
+		return -ENOMEM;
+	nlh->nlmsg_type = RTM_DELLINK;
+	msg_end(r, nlh, "delete", "interface %d", ifindex);
+	return 0;
+}
+
 int rtnl_set_up(struct rtnl *r, int ifindex, bool up)
 {
 	struct nlmsghdr *nlh = link_begin(r, 0, ifindex, IFF_UP);
@@ -278,7 +289,7 @@ int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix)
 	if (prefix > 32)
 		return -EINVAL;
 	mask = prefix ? ~0u << (32 - prefix) : 0;
-	nlh = msg_begin(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	nlh = msg_begin(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
 	if (!nlh)
 		return -ENOMEM;
 	ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
@@ -296,7 +307,7 @@ int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix)
 
 int rtnl_add_route(struct rtnl *r, uint32_t dst, uint8_t prefix, uint32_t via, int ifindex)
 {
-	struct nlmsghdr *nlh = msg_begin(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *nlh = msg_begin(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
 	struct rtmsg *rtm;
 
 	if (!nlh)
@@ -334,18 +345,14 @@ static struct nlmsghdr *tc_begin(struct rtnl *r, uint16_t type, int ifindex, uin
 	return nlh;
 }
 
-int rtnl_add_egress_bpf(struct rtnl *r, int ifindex, int prog_fd, const char *name)
+static int add_filter(struct rtnl *r, int ifindex, uint32_t hook, int prog_fd, const char *name)
 {
 	struct nlattr *options;
 	struct nlmsghdr *nlh;
 
-	nlh = tc_begin(r, RTM_NEWQDISC, ifindex, TC_H_MAKE(TC_H_CLSACT, 0), TC_H_CLSACT, 0);
-	if (!nlh)
-		return -ENOMEM;
-	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
-	msg_end(r, nlh, "add clsact to", "interface %d", ifindex);
-
-	nlh = tc_begin(r, RTM_NEWTFILTER, ifindex, 1, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
+	if (prog_fd < 0)
+		return 0;
+	nlh = tc_begin(r, RTM_NEWTFILTER, ifindex, 1, TC_H_MAKE(TC_H_CLSACT, hook),
 		       TC_H_MAKE(1 << 16, htons(ETH_P_ALL)));
 	if (!nlh)
 		return -ENOMEM;
@@ -355,8 +362,22 @@ int rtnl_add_egress_bpf(struct rtnl *r, int ifindex, int prog_fd, const char *na
 	mnl_attr_put_strz(nlh, TCA_BPF_NAME, name);
 	mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 	mnl_attr_nest_end(nlh, options);
-	msg_end(r, nlh, "put the tag program on", "interface %d", ifindex);
+	msg_end(r, nlh, "put the program", "%s on interface %d", name, ifindex);
 	return 0;
+}
+
+int rtnl_add_bpf(struct rtnl *r, int ifindex, int ingress_fd, int egress_fd, const char *name)
+{
+	struct nlmsghdr *nlh;
+	int ret;
+
+	nlh = tc_begin(r, RTM_NEWQDISC, ifindex, TC_H_MAKE(TC_H_CLSACT, 0), TC_H_CLSACT, 0);
+	if (!nlh)
+		return -ENOMEM;
+	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
+	msg_end(r, nlh, "add clsact to", "interface %d", ifindex);
+	ret = add_filter(r, ifindex, TC_H_MIN_INGRESS, ingress_fd, name);
+	return ret < 0 ? ret : add_filter(r, ifindex, TC_H_MIN_EGRESS, egress_fd, name);
 }
 
 /* The kernel's own sentence, where it sent one with the error. */

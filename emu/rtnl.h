@@ -32,11 +32,13 @@ int rtnl_add_veth(struct rtnl *r, const struct rtnl_end *a, const struct rtnl_en
 int rtnl_add_bridge(struct rtnl *r, const char *name, int ifindex, const uint8_t *mac);
 int rtnl_set_master(struct rtnl *r, int ifindex, int master); /* and brings it up */
 int rtnl_set_up(struct rtnl *r, int ifindex, bool up);
+int rtnl_del_link(struct rtnl *r, int ifindex); /* of a veth: both ends */
+/* Addresses and routes that are there already stay. */
 int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix);
 /* via 0: on the link. */
 int rtnl_add_route(struct rtnl *r, uint32_t dst, uint8_t prefix, uint32_t via, int ifindex);
-/* clsact on the interface and prog_fd as its direct-action egress filter. */
-int rtnl_add_egress_bpf(struct rtnl *r, int ifindex, int prog_fd, const char *name);
+/* clsact on the interface, and programs as its direct-action filters; -1: none. */
+int rtnl_add_bpf(struct rtnl *r, int ifindex, int ingress_fd, int egress_fd, const char *name);
 
 /*
  * Waits until interfaces that were brought up also carry packets. The end of a veth that was up
