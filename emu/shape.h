@@ -90,12 +90,17 @@ bool shape_beyond_rate(const struct shape *s);
  */
 void shape_queue(const struct shape *s, uint32_t mtu, uint64_t *ret_packets, uint64_t *ret_bytes);
 
-/* Where text comes from. */
+/*
+ * Where text comes from. Any number in it may be a distribution (core/dist.h) with the units of its
+ * place: it is drawn once, by seed and path, brought to what its place may hold, rounded (to 1 us from
+ * 1 ms on, to 1 kbit/s from 1 Mbit/s on, to 0.0001%) and is from then on a number like any other.
+ */
 struct shape_source {
 	const char *dir;   /* relative names of trace and sample files start here; NULL: here */
 	uint64_t seed;	   /* of drawn values */
-	const char *path;  /* of drawn values: "link/h1-eth0" */
-	const char *shared; /* of values drawn once for several links: "link/[link h{1..3} s1]" */
+	const char *path;  /* of drawn values: "link/h1/s1"; NULL is "link" */
+	const char *shared; /* of shared(...), drawn once for several links; NULL: as path */
+	bool *drew;	   /* set when a value was drawn by path; may be NULL */
 };
 
 /* Is it a key of a shape: rate, delay, loss …? */
@@ -104,7 +109,7 @@ bool shape_is_key(const char *key);
 extern const char *const shape_keys[];
 /*
  * Sets one key from its text, as a topology file has it ("60ms 10ms 25% weibull"); the value "none"
- * takes back what the key gave. -EINVAL with a reason for one line of a message (malloc'd);
+ * takes back what with a reason for one line of a message (malloc'd);
  * -ENOMEM. The shape is untouched on failure.
  */
 int shape_set(struct shape *s, const char *key, const char *value, const struct shape_source *src,
