@@ -243,11 +243,12 @@ int pcapng_add_iface(struct pcapng_writer *w, const char *name, const char *desc
 int pcapng_write(struct pcapng_writer *w, const struct pcapng_packet *p, uint64_t *ret_comment_pos)
 {
 	bool comment = p->comment != NULL;
-	size_t options = (p->dir ? option_size(4) : 0) +
+	size_t options = (p->dir ? option_size(4) : 0) + (p->id ? option_size(8) : 0) +
 			 (comment ? option_size(p->comment_len) : 0);
 	size_t total = 32 + pad4(p->caplen) + options + (options ? 4 : 0);
 	uint64_t pos = PCAPNG_NO_POS;
 	uint32_t dir = htole32(p->dir);
+	uint64_t id = htole64(p->id);
 	int r;
 
 	if (w->error)
@@ -264,6 +265,8 @@ int pcapng_write(struct pcapng_writer *w, const struct pcapng_packet *p, uint64_
 	put_padded(w, p->data, p->caplen);
 	if (p->dir)
 		put_option(w, OPT_EPB_FLAGS, &dir, sizeof(dir));
+	if (p->id)
+		put_option(w, OPT_EPB_PACKETID, &id, sizeof(id));
 	if (comment) {
 		pos = w->base + w->len + 4;
 		put_option(w, OPT_COMMENT, p->comment, p->comment_len);

@@ -24,6 +24,7 @@ struct pcapng_packet {
 	uint32_t iface;
 	int64_t ts;
 	uint32_t dir; /* PCAPNG_DIR_* or 0: epb_flags */
+	uint64_t id;  /* epb_packetid: the same for all copies of a packet; 0: none */
 	uint32_t caplen, len;
 	const uint8_t *data;
 	const char *comment; /* not NUL-terminated; NULL: none */

@@ -161,9 +161,7 @@ static int read_iface(struct pcapng_reader *r, const uint8_t *b, size_t len, str
 			if (set_resolution(&row->pub, data[0]))
 				return reader_bad(r, err, "time stamp resolution out of range");
 		} else if (code == OPT_IF_TSOFFSET && n >= 8) {
-			memcpy(&row->offset, data, 8);
-			if (r->swapped)
-				row->offset = (int64_t)bswap_64((uint64_t)row->offset);
+			row->offset = (int64_t)reader_get64(r, data);
 		}
 	}
 	return 0;
@@ -193,6 +191,8 @@ static void read_packet_options(const struct pcapng_reader *r, const uint8_t *p,
 			ret->comment_len = n;
 		} else if (code == OPT_EPB_FLAGS && n >= 4) {
 			ret->dir = reader_get32(r, data) & 3;
+		} else if (code == OPT_EPB_PACKETID && n >= 8) {
+			ret->id = reader_get64(r, data);
 		}
 	}
 }

@@ -47,6 +47,14 @@ static inline uint32_t reader_get32(const struct pcapng_reader *r, const uint8_t
 	return r->swapped ? bswap_32(v) : v;
 }
 
+static inline uint64_t reader_get64(const struct pcapng_reader *r, const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return r->swapped ? bswap_64(v) : v;
+}
+
 /* An error about this place in the file; -EINVAL. */
 int reader_bad(const struct pcapng_reader *r, struct err *err, const char *what);
 /* Sees to it that need bytes are there, and says how many are: fewer only at the end. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Our pcapng, read by others: capinfos, tshark and editcap take it without a complaint, and see the
-# packets, times, interfaces, directions and comments that were written.
+# packets, times, interfaces, directions, ids and comments that were written.
 #
 #     oracle_pcapng.py PCAPNGCOPY
 #
@@ -45,14 +45,14 @@ def main():
             if " ".join(line.split()) not in " ".join(info.split()):
                 sys.exit(f"capinfos does not say '{line}':\n{info}")
         fields = ["frame.time_epoch", "frame.len", "frame.cap_len", "frame.interface_name",
-                  "frame.packet_flags_direction", "frame.comment"]
+                  "frame.packet_flags_direction", "frame.packet_id", "frame.comment"]
         rows = run("tshark", "-r", two, "-T", "fields",
                    *[a for f in fields for a in ("-e", f)]).splitlines()
         for i, (row, w) in enumerate(zip(rows, want, strict=True)):
             got = row.split("\t")
             direction = f"0x{i % 3:08x}" if i % 3 else ""
             expected = [w[0], str(w[1]), str(w[2]), ("h1:h1-eth0", "h2:h2-eth0")[i % 2], direction,
-                        f"number={i:06}"]
+                        str((i + 1) << 40), f"number={i:06}"]
             if got[4] not in ("", direction):
                 got[4] = f"0x{int(got[4], 0):08x}"
             if got != expected:

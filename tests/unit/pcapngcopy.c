@@ -25,6 +25,7 @@ static int copy(struct pcapng_reader *r, struct pcapng_writer *w, struct err *er
 		p.comment_len = (size_t)snprintf(comment, sizeof(comment), "number=??????");
 		p.dir = n % 3;
 		p.iface = n % 2;
+		p.id = p.id ? p.id : (n + 1) << 40;
 		e = pcapng_write(w, &p, &pos);
 		if (e)
 			return e;

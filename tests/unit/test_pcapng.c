@@ -63,6 +63,7 @@ static void check_round_trip(struct pcapng_reader *r)
 		assert_int_equal(p.iface, i % 2);
 		assert_true(p.ts == 1700000000123456789ll + i);
 		assert_int_equal(p.dir, i % 3);
+		assert_true(p.id == (i % 5 ? UINT64_MAX - i : 0));
 		assert_int_equal(p.caplen, i);
 		assert_int_equal(p.len, i + 7);
 		assert_memory_equal(p.data, bytes(i, i), i);
@@ -98,6 +99,7 @@ static void test_round_trip(void **state)
 		struct pcapng_packet p = {
 			.iface = i % 2, .ts = 1700000000123456789ll + i, .dir = i % 3, .caplen = i,
 			.len = i + 7, .data = bytes(i, i), .comment = i % 4 ? comment : NULL,
+			.id = i % 5 ? UINT64_MAX - i : 0,
 		};
 
 		p.comment_len = (size_t)snprintf(comment, sizeof(comment), "host=h%u", i);
