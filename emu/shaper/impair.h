@@ -1,9 +1,17 @@
 /*
  * The draws of one direction of a link: what the n-th packet meets, as a function of seed and n.
  *
- * Each impairment has a random stream of its own and takes one step of it for every packet, whatever
- * becomes of the packet, so a fate depends neither on other impairments nor on timing. Correlation is
- * sch_netem's: the next value is a mixture of a new one and the last.
+ * Each impairment has a random stream of its own and takes as many values of it for every packet,
+ * whatever becomes of the packet, so a fate depends neither on other impairments nor on timing. What
+ * needs a count (gap) counts every packet for the same reason, where sch_netem counts those not lost.
+ *
+ * Correlation is sch_netem's: the next value is a mixture of a new one and the last, which brings values
+ * closer to a half: a correlated 1 % is less than 1 %. Not so of the delay: netem's keeps its distribution,
+ * for it takes a remainder of the mixture, which leaves next to nothing of the correlation. Here the
+ * normal scores of delays are correlated, so the delays are, and have the distribution asked for.
+ *
+ * The duplicate is a copy of the packet as it came: it meets neither loss nor corruption of its own,
+ * and is lost neither when its original is, as in netem, but has its own place in the queue and delay.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_SHAPER_IMPAIR_H
@@ -15,18 +23,22 @@
 enum impair_stream { IMPAIR_DELAY, IMPAIR_LOSS, IMPAIR_DUPLICATE, IMPAIR_CORRUPT, IMPAIR_REORDER,
 		     IMPAIR_SLOT, IMPAIR_STREAMS };
 
+struct quantiles;
+
 struct impair {
 	struct rng rng[IMPAIR_STREAMS];
-	double last[IMPAIR_STREAMS]; /* correlated uniform values */
+	double last[IMPAIR_STREAMS]; /* correlated values: uniform, of the delay normal */
 	unsigned loss_state;	     /* of the loss models; 0: the good one at the start */
-	unsigned since_reorder;	     /* packets, for gap */
-	double *table;		     /* quantiles of the delay's distribution; see impair_set() */
+	uint32_t since_reorder;	     /* packets, for gap */
+	struct quantiles *table;     /* of the delay's distribution; see impair_set() */
+	enum delay_dist table_dist;  /* what it was computed for */
+	double table_cv;	     /* jitter / delay */
 };
 
 /* path as "link/h1-eth0"; the streams are path/delay, path/loss … */
 int impair_init(struct impair *im, uint64_t seed, const char *path);
 void impair_clear(struct impair *im);
-/* The shape changed: computes the table of its distribution; streams and states go on. */
+/* The shape changed: computes the table of its distribution if it is another; streams and states go on. */
 int impair_set(struct impair *im, const struct shape *s);
 
 struct impairment {

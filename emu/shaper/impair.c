@@ -1,0 +1,255 @@
+/* Draws what the next packet meets: a fixed number of values from each impairment's own stream. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "emu/shaper/impair.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include "emu/delay.h"
+
+static const char *const stream_names[IMPAIR_STREAMS] = {
+	[IMPAIR_DELAY] = "delay",     [IMPAIR_LOSS] = "loss",	    [IMPAIR_DUPLICATE] = "duplicate",
+	[IMPAIR_CORRUPT] = "corrupt", [IMPAIR_REORDER] = "reorder", [IMPAIR_SLOT] = "slot",
+};
+
+#define DELAY_MAX (INT64_MAX / 4) /* ns: sums of a few do not overflow */
+
+/* ---- quantiles: nodes are as close in either tail as their distance from its end asks for ---- */
+
+/*
+ * A probability t of at most a half lies between two nodes named by the exponent and the first bits of its
+ * fraction, as a double has them: 16 in each octave, from 2^-28 on, where a tail is taken to end.
+ */
+#define NODE_BITS   4
+#define NODE_OCTAVE 28
+#define NODE_SHIFT  (52 - NODE_BITS)
+#define NODE_FIRST  ((uint64_t)(1023 - NODE_OCTAVE) << NODE_BITS)
+#define NODES	    (((NODE_OCTAVE - 1) << NODE_BITS) + 1)
+
+struct quantiles {
+	double low[NODES], high[NODES]; /* at t and at 1 - t */
+};
+
+static double node_at(size_t i)
+{
+	uint64_t bits = (NODE_FIRST + i) << NODE_SHIFT;
+	double t;
+
+	memcpy(&t, &bits, sizeof(t));
+	return t;
+}
+
+static double quantile_of(const struct quantiles *q, double u)
+{
+	const double *side = u <= 0.5 ? q->low : q->high;
+	double t = u <= 0.5 ? u : 1 - u, part;
+	uint64_t bits;
+	size_t i;
+
+	memcpy(&bits, &t, sizeof(bits));
+	if (bits >> NODE_SHIFT < NODE_FIRST)
+		return side[0];
+	i = (bits >> NODE_SHIFT) - NODE_FIRST;
+	if (i >= NODES - 1)
+		return side[NODES - 1];
+	part = (double)(bits & ((1ULL << NODE_SHIFT) - 1)) / (double)(1ULL << NODE_SHIFT);
+	return side[i] + part * (side[i + 1] - side[i]);
+}
+
+static struct quantiles *quantiles_new(const struct shape *s)
+{
+	struct quantiles *q = malloc(sizeof(*q));
+
+	if (!q)
+		return NULL;
+	for (size_t i = 0; i < NODES; i++) {
+		double t = node_at(i);
+
+		q->low[i] = delay_quantile(s->dist, NULL, (double)s->delay, (double)s->jitter, t);
+		q->high[i] = delay_quantile(s->dist, NULL, (double)s->delay, (double)s->jitter, 1 - t);
+	}
+	return q;
+}
+
+static bool needs_table(const struct shape *s)
+{
+	return s->delay > 0 && s->jitter > 0 && s->dist != DELAY_UNIFORM && s->dist != DELAY_SAMPLES;
+}
+
+/* ---- a stream's values ---- */
+
+int impair_init(struct impair *im, uint64_t seed, const char *path)
+{
+	memset(im, 0, sizeof(*im));
+	for (int i = 0; i < IMPAIR_STREAMS; i++) {
+		rng_open(&im->rng[i], seed, "%s/%s", path, stream_names[i]);
+		im->last[i] = i == IMPAIR_DELAY ? rng_normal(&im->rng[i]) : rng_unit(&im->rng[i]);
+	}
+	return 0;
+}
+
+void impair_clear(struct impair *im)
+{
+	free(im->table);
+	memset(im, 0, sizeof(*im));
+}
+
+int impair_set(struct impair *im, const struct shape *s)
+{
+	double cv = needs_table(s) ? (double)s->jitter / (double)s->delay : 0;
+	struct quantiles *q;
+
+	if (!needs_table(s) || (im->table && im->table_dist == s->dist && im->table_cv == cv))
+		return 0;
+	q = quantiles_new(s);
+	if (!q)
+		return -ENOMEM;
+	free(im->table);
+	im->table = q;
+	im->table_dist = s->dist;
+	im->table_cv = cv;
+	return 0;
+}
+
+/* sch_netem's get_crandom(): rho of the last value and the rest of a new one. */
+static double correlated(struct impair *im, enum impair_stream stream, double rho)
+{
+	double u = rng_unit(&im->rng[stream]);
+
+	if (rho > 0)
+		u = u * (1 - rho) + im->last[stream] * rho;
+	im->last[stream] = u;
+	return u;
+}
+
+/* ---- loss ---- */
+
+/* tc-netem(8)'s four states, by Salsano and others' numbers; each packet makes one transition. */
+enum { STATE_RECEIVED = 0, STATE_LOST_BURST, STATE_RECEIVED_BURST, STATE_LOST_ALONE };
+
+static bool loss_state(struct impair *im, const double *p, double u)
+{
+	const double p13 = p[0], p31 = p[1], p32 = p[2], p23 = p[3], p14 = p[4];
+
+	switch (im->loss_state) {
+	case STATE_RECEIVED:
+		if (u < p14)
+			im->loss_state = STATE_LOST_ALONE;
+		else if (u < p14 + p13)
+			im->loss_state = STATE_LOST_BURST;
+		break;
+	case STATE_RECEIVED_BURST:
+		if (u < p23)
+			im->loss_state = STATE_LOST_BURST;
+		break;
+	case STATE_LOST_BURST:
+		if (u < p32)
+			im->loss_state = STATE_RECEIVED_BURST;
+		else if (u < p32 + p31)
+			im->loss_state = STATE_RECEIVED;
+		break;
+	default:
+		im->loss_state = STATE_RECEIVED;
+	}
+	return im->loss_state == STATE_LOST_BURST || im->loss_state == STATE_LOST_ALONE;
+}
+
+/* Gilbert-Elliott: the packet meets the state it finds, then the state changes. */
+static bool loss_gemodel(struct impair *im, const double *p, double u, double v)
+{
+	bool bad = im->loss_state;
+
+	im->loss_state = bad ? u >= p[1] : u < p[0];
+	return v < (bad ? p[2] : p[3]);
+}
+
+static bool draw_loss(struct impair *im, const struct shape *s)
+{
+	bool mixed = s->loss_model == LOSS_RANDOM;
+	double u = correlated(im, IMPAIR_LOSS, mixed ? s->loss_corr : 0);
+	double v = rng_unit(&im->rng[IMPAIR_LOSS]);
+
+	switch (s->loss_model) {
+	case LOSS_STATE:
+		return loss_state(im, s->loss_p, u);
+	case LOSS_GEMODEL:
+		return loss_gemodel(im, s->loss_p, u, v);
+	default:
+		return u < s->loss;
+	}
+}
+
+/* ---- delay ---- */
+
+static int64_t delay_of(const struct impair *im, const struct shape *s, double u)
+{
+	double at = (double)s->delay;
+
+	if (s->dist == DELAY_SAMPLES && s->samples)
+		at = samples_quantile(s->samples, u);
+	else if (s->dist == DELAY_UNIFORM)
+		at += (double)s->jitter * (2 * u - 1);
+	else if (needs_table(s) && im->table)
+		at += (double)s->jitter * quantile_of(im->table, u);
+	if (!(at > 0))
+		return 0;
+	return at < (double)DELAY_MAX ? llround(at) : DELAY_MAX;
+}
+
+/*
+ * Two uniform values for the packet and two for its duplicate. With correlation they give normal ones
+ * (Box and Muller), each a mixture of unit variance with the former packet's, and the share below it.
+ */
+static void draw_delay(struct impair *im, const struct shape *s, int64_t ret[2])
+{
+	struct rng *rng = &im->rng[IMPAIR_DELAY];
+	double rho = s->delay_corr, last = im->last[IMPAIR_DELAY];
+
+	for (int i = 0; i < 2; i++) {
+		double u = rng_unit(rng), v = rng_unit(rng);
+
+		if (rho > 0) {
+			double z = sqrt(-2 * log1p(-u)) * cos(2 * M_PI * v);
+
+			z = rho * last + sqrt(fmax(0, 1 - rho * rho)) * z;
+			last = z;
+			u = erfc(-z / M_SQRT2) / 2;
+			if (i == 0)
+				im->last[IMPAIR_DELAY] = z;
+		}
+		ret[i] = delay_of(im, s, u);
+	}
+}
+
+/* Of every gap packets only the last may be, and each one after it until one is. */
+static bool draw_reorder(struct impair *im, const struct shape *s)
+{
+	bool drawn = correlated(im, IMPAIR_REORDER, s->reorder_corr) < s->reorder;
+
+	if (drawn && im->since_reorder + 1 >= s->gap) {
+		im->since_reorder = 0;
+		return true;
+	}
+	if (im->since_reorder < UINT32_MAX - 1)
+		im->since_reorder++;
+	return false;
+}
+
+void impair_draw(struct impair *im, const struct shape *s, struct impairment *ret)
+{
+	ret->lost = draw_loss(im, s);
+	ret->duplicated = correlated(im, IMPAIR_DUPLICATE, s->duplicate_corr) < s->duplicate;
+	ret->corrupted = correlated(im, IMPAIR_CORRUPT, s->corrupt_corr) < s->corrupt;
+	ret->corrupt_at = rng_u64(&im->rng[IMPAIR_CORRUPT]);
+	ret->reordered = draw_reorder(im, s);
+	draw_delay(im, s, ret->delay);
+}
+
+int64_t impair_slot(struct impair *im, const struct shape *s)
+{
+	double u = rng_unit(&im->rng[IMPAIR_SLOT]);
+
+	if (s->slot_max <= s->slot_min)
+		return s->slot_min;
+	return s->slot_min + (int64_t)(u * (double)(s->slot_max - s->slot_min));
+}
