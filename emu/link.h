@@ -11,8 +11,6 @@
 
 #include "emu/emu.h"
 
-extern const char *const link_engine_names[]; /* by enum link_engine: "auto" "netem" "shaper" */
-
 /*
  * The engine for a link: as its file says; for auto the kernel's where it can do all that the link asks
  * for, else the shaper. ENGINE_AUTO is returned for a link that shapes nothing and will not (see

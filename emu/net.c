@@ -15,6 +15,8 @@
 #define DEFAULT_SUBNET 0x0a000000u /* 10.0.0.0 */
 #define DEFAULT_PREFIX 16
 
+const char *const link_engine_names[] = {"auto", "netem", "shaper"};
+
 void net_init(struct net *net)
 {
 	*net = (struct net){
@@ -38,6 +40,7 @@ void net_free(struct net *net)
 	free(net->nodes);
 	free(net->ifaces);
 	free(net->links);
+	timeline_free(&net->timeline);
 	free(net->file);
 	free(net->name);
 	free(net->scenario_path);
@@ -187,7 +190,7 @@ int net_add_link(struct net *net, uint32_t a, uint32_t b, int line, struct err *
 
 	uint32_t link = (uint32_t)net->n_links++;
 
-	net->links[link] = (struct link){.mtu = NET_MTU, .line = line};
+	net->links[link] = (struct link){.mtu = NET_MTU, .line = line, .engine = net->engine};
 	add_iface(net, a, link, 0);
 	add_iface(net, b, link, 1);
 	return (int)link;

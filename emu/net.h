@@ -85,6 +85,7 @@ struct iface {
 
 /* Who shapes a link; see emu/link.h. */
 enum link_engine { ENGINE_AUTO, ENGINE_NETEM, ENGINE_SHAPER };
+extern const char *const link_engine_names[3]; /* "auto", "netem", "shaper" */
 
 struct link {
 	uint32_t iface[2];	/* indexes in net->ifaces */

@@ -119,6 +119,8 @@ int shape_set(struct shape *s, const char *key, const char *value, const struct 
  * -EINVAL with a reason.
  */
 int shape_check(const struct shape *s, char **ret_why);
+/* The same, and the key that has the fault (a static string). */
+int shape_check_key(const struct shape *s, const char **ret_key, char **ret_why);
 /*
  * Several keys in one text, as the shell and [at] sections have them: "delay=60ms 10ms normal, loss=1%"
  * or "rate=1mbit delay=50ms". Then checks.

@@ -8,31 +8,37 @@
 
 #define SPACE " \t\r\n"
 
-/* Why it cannot be, or NULL. */
-static const char *fault(const struct shape *s)
+/* Why it cannot be, and the key to change, or NULL. */
+static const char *fault(const struct shape *s, const char **ret_key)
 {
+	*ret_key = "trace";
 	if (s->rate && s->trace)
 		return "a rate beside a trace; take one back with 'none'";
+	*ret_key = "reorder";
 	if (s->reorder > 0 && !s->delay)
 		return "reorder needs a delay: a packet overtakes others by not waiting for it";
+	*ret_key = "slot";
 	if (s->slot_max < s->slot_min)
 		return "a slot's longest time is under its shortest";
+	*ret_key = "queue";
 	if (s->queue == QUEUE_CODEL && !s->rate && !s->trace)
 		return "queue = codel needs a rate or a trace: without, nothing queues";
+	*ret_key = "ecn";
 	if (s->ecn && !shape_has_loss(s) && s->queue != QUEUE_CODEL)
 		return "ecn marks in place of a drop: it needs a loss or queue = codel";
 	return NULL;
 }
 
-int shape_check(const struct shape *s, char **ret_why)
+int shape_check_key(const struct shape *s, const char **ret_key, char **ret_why)
 {
 	struct shape_reader r = {.ret_why = ret_why};
-	const char *why = fault(s);
+	const char *why = fault(s, ret_key);
 	char delay[40], jitter[40];
 
 	*ret_why = NULL;
 	if (why)
 		return shape_refuse(&r, "%s", why);
+	*ret_key = "delay";
 	if (!shape_jitter_reorders(s))
 		return 0;
 	units_format_time(delay, sizeof(delay), s->delay);
@@ -41,6 +47,13 @@ int shape_check(const struct shape *s, char **ret_why)
 			    "a jitter of %s over the delay of %s, with the distribution %s, would "
 			    "cut delays at 0 and reorder packets",
 			    jitter, delay, delay_dist_names[s->dist]);
+}
+
+int shape_check(const struct shape *s, char **ret_why)
+{
+	const char *key;
+
+	return shape_check_key(s, &key, ret_why);
 }
 
 /* The length of "KEY", and of "KEY =" with the white space in it, when text begins so; else 0. */

@@ -112,12 +112,7 @@ static int link_hosts(struct topo *t, const struct ini_section *s, char *const *
 	for (size_t i = 0; i < s->n_keys; i++) {
 		if (strcmp(s->keys[i].name, "switch") != 0)
 			continue;
-		for (size_t w = 0; w < n && result == 0; w++) {
-			uint32_t host = net_find(t->net, words[w]);
-
-			if (host != NET_NONE)
-				result = topo_link_host(t->net, s, &s->keys[i], host, t->err);
-		}
+		result = topo_link_hosts(t->net, s, &s->keys[i], words, n, t->err);
 		break; /* a second one is reported as such */
 	}
 	return result;
@@ -126,6 +121,11 @@ static int link_hosts(struct topo *t, const struct ini_section *s, char *const *
 static int load_link(struct topo *t, const struct ini_section *s, char *const *words, size_t n)
 {
 	return topo_load_link(t->net, s, words, n, t->err);
+}
+
+static int load_at(struct topo *t, const struct ini_section *s, char *const *words, size_t n)
+{
+	return timeline_load(t->net, s, words, n, t->err);
 }
 
 static int give_host(struct topo *t, const struct ini_section *s, char *const *words, size_t n)
@@ -148,8 +148,10 @@ static const struct own_section {
     {"host", 2, link_hosts},
     {"link", 2, load_link},
     {"host", 3, give_host},
+    {"at", 4, load_at},
 };
-#define PASSES 4
+#define PASSES	   4 /* before net_finish() */
+#define PASS_AFTER 4
 
 static bool is_word(const struct ini_section *s, const char *word)
 {
@@ -177,7 +179,7 @@ static int unknown_section(const struct topo *t, const struct ini_section *s)
 		return err_at(t->err, t->net->file, s->line,
 			      "unknown section [%.60s]; did you mean [%s]?", word, near);
 	return err_at(t->err, t->net->file, s->line,
-		      "unknown section [%.60s]; there are network, host, switch, router, link%s",
+		      "unknown section [%.60s]; there are network, host, switch, router, link, at%s",
 		      word, t->n_sections ? ", scenario and capture" : "");
 }
 
@@ -292,9 +294,13 @@ static int load_ini(struct topo *t)
 	/* What is still wrong would only be said again in other words. */
 	if (result == 0)
 		result = net_finish(t->net, t->err);
+	if (result < 0)
+		return result;
+	result = run_pass(t, PASS_AFTER);
 	if (result == 0)
-		result = load_above(t);
-	return result;
+		result = timeline_finish(t->net, t->err);
+	r = load_above(t);
+	return result ? result : r;
 }
 
 static int load(const struct ini *ini, const uint64_t *seed, const struct topo_section *sections,

@@ -1,4 +1,4 @@
-/* What topo.c (files and their sections), topo_link.c and topo_print.c share; nobody else's. */
+/* What topo.c (files and their sections), topo_*.c and timeline.c share; nobody else's. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_TOPO_INTERNAL_H
 #define EMU_TOPO_INTERNAL_H
@@ -32,11 +32,15 @@ uint32_t topo_find_node(const struct net *net, const char *name, int line, struc
 
 /* topo_link.c: the keys that say what a link does, in [link] and beside 'switch ='. */
 bool topo_is_link_key(const char *name);
+/* Fills in the names of these keys, without directions; returns their number. */
+#define TOPO_LINK_KEYS_MAX 20
+size_t topo_link_keys(const char *known[TOPO_LINK_KEYS_MAX]);
+int topo_parse_engine(const char *value, enum link_engine *ret, const char **ret_why);
 int topo_load_link(struct net *net, const struct ini_section *s, char *const *words, size_t n_words,
 		   struct err *err);
-/* A host's 'switch = NAME' and the keys beside it. */
-int topo_link_host(struct net *net, const struct ini_section *s, const struct ini_key *sw,
-		   uint32_t host, struct err *err);
+/* 'switch = NAME' of the hosts that a section names, and the keys beside it. */
+int topo_link_hosts(struct net *net, const struct ini_section *s, const struct ini_key *sw,
+		    char *const *words, size_t n_words, struct err *err);
 /* 'address' and 'mac' of a host section: its first interface's. Called when all links are known. */
 int topo_give_host(struct net *net, const struct ini_section *s, uint32_t host, struct err *err);
 

@@ -11,84 +11,13 @@
 
 #include "core/units.h"
 #include "emu/addr.h"
-#include "emu/delay.h"
 #include "emu/topo_internal.h"
 
 #define MTU_MIN 68 /* RFC 791 */
 #define MTU_MAX 65535
 
-static int parse_rate(const char *v, struct shape *s, const char **ret_why)
-{
-	return units_parse_rate(v, &s->rate, ret_why);
-}
-
-/* "60ms", "60ms 10ms", "60ms 10ms normal": delay, jitter, distribution. */
-static int parse_delay(const char *v, struct shape *s, const char **ret_why)
-{
-	_cleanup_free_ char *copy = strdup(v);
-	char *rest = copy, *words[4] = {NULL};
-	enum delay_dist dist = DELAY_UNIFORM;
-	int64_t delay, jitter = 0;
-	size_t n = 0;
-
-	*ret_why = "out of memory";
-	if (!copy)
-		return -ENOMEM;
-	for (char *w; n < 4 && (w = strsep(&rest, " \t\n"));)
-		if (*w)
-			words[n++] = w;
-	*ret_why = "write a delay, a jitter and a distribution, as in '60ms 10ms normal'";
-	if (n < 1 || n > 3)
-		return -EINVAL;
-	if (units_parse_time(words[0], &delay, ret_why) < 0)
-		return -EINVAL;
-	if (n > 1 && units_parse_time(words[1], &jitter, ret_why) < 0) {
-		enum delay_dist ignored;
-
-		if (delay_dist_parse(words[1], &ignored) == 0)
-			*ret_why =
-			    "a distribution needs a jitter before it, as in '60ms 10ms normal'";
-		return -EINVAL;
-	}
-	*ret_why = "unknown distribution; use uniform, normal, pareto, paretonormal, weibull, gamma, "
-		   "lognormal or exponential";
-	if (n > 2 && delay_dist_parse(words[2], &dist) < 0)
-		return -EINVAL;
-	*ret_why = "a distribution needs a delay and a jitter over 0";
-	if (dist != DELAY_UNIFORM && (!delay || !jitter))
-		return -EINVAL;
-	s->delay = delay;
-	s->jitter = jitter;
-	s->dist = dist;
-	return 0;
-}
-
-static int parse_loss(const char *v, struct shape *s, const char **ret_why)
-{
-	if (strchr(v, '(')) {
-		*ret_why = "loss models are not known; write a share such as 1%";
-		return -EINVAL;
-	}
-	return units_parse_share(v, false, &s->loss, ret_why);
-}
-
-static int parse_limit(const char *v, struct shape *s, const char **ret_why)
-{
-	return units_parse_uint(v, 1, UINT32_MAX, &s->limit, ret_why);
-}
-
-static const struct shape_row {
-	const char *name;
-	int (*parse)(const char *v, struct shape *s, const char **ret_why);
-} shape_rows[] = {
-    {"rate", parse_rate},
-    {"delay", parse_delay},
-    {"loss", parse_loss},
-    {"limit", parse_limit},
-};
-
-/* The row of a key, and its direction: '>', '<', or 0 for both. */
-static const struct shape_row *find_shape_key(const char *name, char *ret_direction)
+/* The key of a shape without its direction: '>', '<', or 0 for both. NULL: it is none. */
+static const char *shape_key(const char *name, char *ret_direction)
 {
 	size_t n = strlen(name);
 	char direction = 0;
@@ -97,10 +26,10 @@ static const struct shape_row *find_shape_key(const char *name, char *ret_direct
 		direction = name[--n];
 	while (direction && n && name[n - 1] == ' ')
 		n--;
-	for (size_t i = 0; i < ARRAY_SIZE(shape_rows); i++)
-		if (!strncmp(name, shape_rows[i].name, n) && !shape_rows[i].name[n]) {
+	for (size_t i = 0; shape_keys[i]; i++)
+		if (!strncmp(name, shape_keys[i], n) && !shape_keys[i][n]) {
 			*ret_direction = direction;
-			return &shape_rows[i];
+			return shape_keys[i];
 		}
 	return NULL;
 }
@@ -109,55 +38,232 @@ bool topo_is_link_key(const char *name)
 {
 	char direction;
 
-	return !strcmp(name, "mtu") || find_shape_key(name, &direction);
+	return !strcmp(name, "mtu") || !strcmp(name, "engine") || shape_key(name, &direction);
+}
+
+size_t topo_link_keys(const char *known[TOPO_LINK_KEYS_MAX])
+{
+	size_t n = 0;
+
+	known[n++] = "mtu";
+	known[n++] = "engine";
+	for (size_t i = 0; shape_keys[i] && n < TOPO_LINK_KEYS_MAX; i++)
+		known[n++] = shape_keys[i];
+	return n;
+}
+
+int topo_parse_engine(const char *value, enum link_engine *ret, const char **ret_why)
+{
+	for (int i = ENGINE_AUTO; i <= ENGINE_SHAPER; i++)
+		if (!strcmp(value, link_engine_names[i])) {
+			*ret = (enum link_engine)i;
+			return 0;
+		}
+	*ret_why = "use auto, netem or shaper";
+	return -EINVAL;
 }
 
 /* What all links of a section share. */
 struct link_opts {
-	struct shape shape[2];
+	const struct ini_section *s;
+	char *dir, *shared;	 /* of a struct shape_source */
+	struct shape shape[2];	 /* drawn values are not yet those of a link */
+	bool drew[2];
+	enum link_engine engine;
 	uint64_t mtu; /* 0: not given */
 };
 
-/* A key for one direction wins over one for both, wherever it stands. */
-static int parse_opts(const struct net *net, const struct ini_section *s, struct link_opts *ret,
-		      struct err *err)
+static void link_opts_free(struct link_opts *o)
 {
-	struct link_opts o = {0};
+	free(o->dir);
+	free(o->shared);
+	shape_clear(&o->shape[0]);
+	shape_clear(&o->shape[1]);
+}
+#define _cleanup_opts_ _cleanup_(link_opts_free)
+
+static bool has_end(char direction, int end)
+{
+	return !direction || direction == (end ? '<' : '>');
+}
+
+/*
+ * The keys for packets that leave one end; a key for one direction wins over one for both, wherever it
+ * stands. A bad value of both is reported for the first end.
+ */
+static int set_shape(const struct net *net, const struct ini_section *s, int end,
+		     const struct shape_source *src, struct shape *shape, struct err *err)
+{
 	int result = 0;
 
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < s->n_keys; i++) {
 			const struct ini_key *k = &s->keys[i];
-			const char *why = NULL;
+			_cleanup_free_ char *why = NULL;
 			char direction = 0;
-			const struct shape_row *row = find_shape_key(k->name, &direction);
-			int r = 0;
+			const char *key = shape_key(k->name, &direction);
+			int r;
 
-			if (!row && !pass && !strcmp(k->name, "mtu"))
-				r = units_parse_uint(k->value, MTU_MIN, MTU_MAX, &o.mtu, &why);
-			if (row && !direction == !pass && direction != '<')
-				r = row->parse(k->value, &o.shape[0], &why);
-			if (r == 0 && row && !direction == !pass && direction != '>')
-				r = row->parse(k->value, &o.shape[1], &why);
+			if (!key || !direction != !pass || !has_end(direction, end))
+				continue;
+			r = shape_set(shape, key, k->value, src, &why);
 			if (r < 0)
-				result = topo_bad_value(net, k, why, err);
+				result = r;
+			if (r < 0 && (!end || direction))
+				topo_bad_value(net, k, why, err);
 		}
-	*ret = o;
 	return result;
+}
+
+/* The line of the key that a shape got its fault by; one for this end before one for both. */
+static int line_of(const struct ini_section *s, const char *fault, int end)
+{
+	int line = s->line;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < s->n_keys; i++) {
+			char direction = 0;
+			const char *key = shape_key(s->keys[i].name, &direction);
+
+			if (key && !strcmp(key, fault) && !direction == !pass &&
+			    has_end(direction, end))
+				line = s->keys[i].line;
+		}
+	return line;
+}
+
+static int check_shape(const struct net *net, const struct ini_section *s, int end,
+		       const struct shape *shape, struct err *err)
+{
+	_cleanup_free_ char *why = NULL;
+	const char *key = "";
+
+	if (shape_check_key(shape, &key, &why) == 0)
+		return 0;
+	return err_at(err, net->file, line_of(s, key, end), "[%s]: %s", s->name,
+		      why ? why : "out of memory");
+}
+
+/* Both directions, as they are where nothing is drawn; what one fault says of both is said once. */
+static int set_shapes(const struct net *net, struct link_opts *o, struct err *err)
+{
+	int result = 0;
+
+	for (int end = 0; end < 2; end++) {
+		struct shape_source src = {
+		    .dir = o->dir,
+		    .seed = net->seed,
+		    .shared = o->shared,
+		    .drew = &o->drew[end],
+		};
+		int r = set_shape(net, o->s, end, &src, &o->shape[end], err);
+
+		result = result ? result : r;
+	}
+	if (result == 0 && !o->drew[0])
+		result = check_shape(net, o->s, 0, &o->shape[0], err);
+	if (result == 0 && !o->drew[1] && !shape_equal(&o->shape[0], &o->shape[1]))
+		result = check_shape(net, o->s, 1, &o->shape[1], err);
+	return result;
+}
+
+static int parse_opts(const struct net *net, const struct ini_section *s, struct link_opts *o,
+		      struct err *err)
+{
+	const char *slash = strrchr(net->file, '/');
+	int result = 0, r;
+
+	o->s = s;
+	o->engine = net->engine;
+	if (asprintf(&o->shared, "link/[%s]", s->name) < 0)
+		o->shared = NULL;
+	if (slash)
+		o->dir = slash == net->file ? strdup("/") : strndup(net->file, slash - net->file);
+	if (!o->shared || (slash && !o->dir))
+		return err_sys(err, ENOMEM, "reading links");
+	for (size_t i = 0; i < s->n_keys; i++) {
+		const struct ini_key *k = &s->keys[i];
+		const char *why = NULL;
+
+		r = 0;
+		if (!strcmp(k->name, "mtu"))
+			r = units_parse_uint(k->value, MTU_MIN, MTU_MAX, &o->mtu, &why);
+		else if (!strcmp(k->name, "engine"))
+			r = topo_parse_engine(k->value, &o->engine, &why);
+		if (r < 0)
+			result = topo_bad_value(net, k, why, err);
+	}
+	r = set_shapes(net, o, err);
+	return result ? result : r;
+}
+
+/*
+ * Names the draws of packets from one node to another. Not by interface: a switch numbers its own
+ * anew when a host is added. Links after the first between the same nodes carry their number.
+ */
+static char *draw_path(const struct net *net, uint32_t link, int end)
+{
+	const struct iface *from = &net->ifaces[net->links[link].iface[end]];
+	const struct iface *to = &net->ifaces[net->links[link].iface[!end]];
+	const struct iface *few = net->nodes[from->node].n_ifaces < net->nodes[to->node].n_ifaces
+				      ? from
+				      : to;
+	const struct node *n = &net->nodes[few->node];
+	size_t before = 0;
+	char *path;
+	int r;
+
+	for (size_t i = 0; i < n->n_ifaces && n->ifaces[i] != few - net->ifaces; i++)
+		before += net->ifaces[net_peer(net, n->ifaces[i])].node ==
+			  (few == from ? to : from)->node;
+	if (before)
+		r = asprintf(&path, "link/%s/%s/%zu", net->nodes[from->node].name,
+			     net->nodes[to->node].name, before + 1);
+	else
+		r = asprintf(&path, "link/%s/%s", net->nodes[from->node].name,
+			     net->nodes[to->node].name);
+	return r < 0 ? NULL : path;
+}
+
+/* The shape of one direction of a link, with its own draws. */
+static int give_shape(struct net *net, uint32_t link, int end, const struct link_opts *o,
+		      struct err *err)
+{
+	struct shape *shape = &net->links[link].shape[end];
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	shape_copy(shape, &o->shape[end]);
+	if (!o->drew[end])
+		return 0;
+	path = draw_path(net, link, end);
+	if (!path)
+		return err_sys(err, ENOMEM, "reading links");
+
+	struct shape_source src = {
+	    .dir = o->dir,
+	    .seed = net->seed,
+	    .path = path,
+	    .shared = o->shared,
+	};
+
+	r = set_shape(net, o->s, end, &src, shape, err);
+	return r < 0 ? r : check_shape(net, o->s, end, shape, err);
 }
 
 static int add_link(struct net *net, uint32_t a, uint32_t b, int line, const struct link_opts *o,
 		    struct err *err)
 {
-	int i = net_add_link(net, a, b, line, err);
+	int i = net_add_link(net, a, b, line, err), r = 0;
 
 	if (i < 0)
 		return i;
-	net->links[i].shape[0] = o->shape[0];
-	net->links[i].shape[1] = o->shape[1];
+	net->links[i].engine = o->engine;
 	if (o->mtu)
 		net->links[i].mtu = (uint32_t)o->mtu;
-	return i;
+	for (int end = 0; end < 2 && r == 0; end++)
+		r = give_shape(net, (uint32_t)i, end, o, err);
+	return r < 0 ? r : i;
 }
 
 static int give_address(struct net *net, uint32_t iface, const struct ini_key *k, struct err *err)
@@ -269,14 +375,15 @@ static int find_side(const struct net *net, const struct ini_section *s, const c
 
 static int check_link_keys(const struct net *net, const struct ini_section *s, struct err *err)
 {
-	static const char *const known[] = {"rate", "delay",   "loss", "limit",
-					    "mtu",  "address", "mac"};
+	const char *known[TOPO_LINK_KEYS_MAX + 2];
+	size_t n = topo_link_keys(known);
 	int result = 0;
 
+	known[n++] = "address";
+	known[n++] = "mac";
 	for (size_t i = 0; i < s->n_keys; i++)
 		if (!topo_is_link_key(s->keys[i].name) && !is_end_key(s->keys[i].name))
-			result =
-			    topo_unknown_key(net, s, &s->keys[i], known, ARRAY_SIZE(known), err);
+			result = topo_unknown_key(net, s, &s->keys[i], known, n, err);
 	return result;
 }
 
@@ -298,7 +405,7 @@ int topo_load_link(struct net *net, const struct ini_section *s, char *const *wo
 {
 	_cleanup_free_ uint32_t *a = NULL, *b = NULL;
 	size_t n_a = 0, n_b = 0, first = net->n_links;
-	struct link_opts opts;
+	_cleanup_opts_ struct link_opts opts = {0};
 	int result, r;
 
 	if (n_words != 2)
@@ -325,10 +432,10 @@ int topo_load_link(struct net *net, const struct ini_section *s, char *const *wo
 	return result;
 }
 
-int topo_link_host(struct net *net, const struct ini_section *s, const struct ini_key *sw,
-		   uint32_t host, struct err *err)
+int topo_link_hosts(struct net *net, const struct ini_section *s, const struct ini_key *sw,
+		    char *const *words, size_t n_words, struct err *err)
 {
-	struct link_opts opts;
+	_cleanup_opts_ struct link_opts opts = {0};
 	uint32_t to;
 	int r = parse_opts(net, s, &opts, err);
 
@@ -340,9 +447,13 @@ int topo_link_host(struct net *net, const struct ini_section *s, const struct in
 	if (net->nodes[to].kind != NODE_SWITCH)
 		return err_at(err, net->file, sw->line,
 			      "'switch = %s': %s is a %s; use a [link %s %s] section", sw->value,
-			      sw->value, node_kinds[net->nodes[to].kind].name,
-			      net->nodes[host].name, sw->value);
-	r = add_link(net, host, to, sw->line, &opts, err);
+			      sw->value, node_kinds[net->nodes[to].kind].name, words[0], sw->value);
+	for (size_t i = 0; i < n_words && r >= 0; i++) {
+		uint32_t host = net_find(net, words[i]);
+
+		if (host != NET_NONE)
+			r = add_link(net, host, to, sw->line, &opts, err);
+	}
 	return r < 0 ? r : 0;
 }
 

@@ -98,6 +98,8 @@ static int set_network_key(struct topo *t, const struct ini_key *k, const char *
 	if (!strcmp(k->name, "hostnames"))
 		return set_word(&net->drawn_hostnames, k->value, "given", "drawn",
 				"use given or drawn", ret_why);
+	if (!strcmp(k->name, "engine"))
+		return topo_parse_engine(k->value, &net->engine, ret_why);
 	if (!strcmp(k->name, "scenario_path"))
 		return set_scenario_path(net, k->value, ret_why);
 	return 1;
@@ -105,8 +107,9 @@ static int set_network_key(struct topo *t, const struct ini_key *k, const char *
 
 int topo_load_network(struct topo *t, const struct ini_section *s, char *const *words, size_t n)
 {
-	static const char *const known[] = {"name",      "seed",      "subnet",        "ipv6",
-					    "addresses", "hostnames", "scenario_path", "share"};
+	static const char *const known[] = {"name",	 "seed",      "subnet",
+					    "ipv6",	 "addresses", "hostnames",
+					    "scenario_path", "share",	      "engine"};
 	int result = 0;
 
 	if (n)
@@ -223,9 +226,10 @@ static int check_beside_switch(const struct net *net, const struct ini_section *
 
 int topo_load_host(struct topo *t, const struct ini_section *s, char *const *words, size_t n)
 {
-	static const char *const known[] = {"switch", "address", "mac",   "hostname", "cpu",
-					    "memory", "pids",    "share", "rate",     "delay",
-					    "loss",   "limit",   "mtu"};
+	static const char *const own[] = {"switch", "address", "mac",  "hostname",
+					  "cpu",    "memory",  "pids", "share"};
+	const char *known[ARRAY_SIZE(own) + TOPO_LINK_KEYS_MAX];
+	size_t n_known = topo_link_keys(known);
 	struct net *net = t->net;
 	uint32_t first = 0;
 	size_t count = 0;
@@ -233,6 +237,8 @@ int topo_load_host(struct topo *t, const struct ini_section *s, char *const *wor
 
 	if (result < 0)
 		return result;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		known[n_known++] = own[i];
 	result = check_single(net, s, count, t->err);
 	for (size_t h = first; h < first + count; h++)
 		net->nodes[h].share = t->share;
@@ -251,7 +257,7 @@ int topo_load_host(struct topo *t, const struct ini_section *s, char *const *wor
 		for (size_t h = first; h < first + count && r == 0; h++)
 			r = set_host_key(net, &net->nodes[h], k, &why);
 		if (r > 0)
-			result = topo_unknown_key(net, s, k, known, ARRAY_SIZE(known), t->err);
+			result = topo_unknown_key(net, s, k, known, n_known, t->err);
 		else if (r < 0)
 			result = topo_bad_value(net, k, why, t->err);
 	}

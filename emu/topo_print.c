@@ -9,67 +9,18 @@
 #include <string.h>
 
 #include "core/units.h"
-#include "emu/delay.h"
 #include "emu/topo_internal.h"
 
-/* The shortest decimal that reads back to the same share. */
-static void print_share(FILE *f, const char *key, const char *direction, double share)
+static void print_link_keys(const struct net *net, const struct link *l, FILE *f)
 {
-	char text[40];
-	const char *why;
-	double back;
-
-	for (int digits = 1; digits <= 17; digits++) {
-		snprintf(text, sizeof(text), "%.*f", digits, share * 100);
-		char *end = text + strlen(text);
-
-		while (end[-1] == '0')
-			*--end = '\0';
-		if (end[-1] == '.')
-			*--end = '\0';
-		strcpy(end, "%");
-		if (units_parse_share(text, true, &back, &why) == 0 && back == share)
-			break;
-	}
-	fprintf(f, "%s%s = %s\n", key, direction, text);
-}
-
-static bool same_shape(const struct shape *a, const struct shape *b)
-{
-	return a->rate == b->rate && a->delay == b->delay && a->jitter == b->jitter &&
-	       a->dist == b->dist && a->loss == b->loss && a->limit == b->limit;
-}
-
-static void print_shape(FILE *f, const struct shape *s, const char *direction)
-{
-	char buf[40];
-
-	if (s->rate)
-		fprintf(f, "rate%s = %s\n", direction,
-			units_format_rate(buf, sizeof(buf), s->rate));
-	if (s->delay || s->jitter) {
-		fprintf(f, "delay%s = %s", direction,
-			units_format_time(buf, sizeof(buf), s->delay));
-		if (s->jitter)
-			fprintf(f, " %s", units_format_time(buf, sizeof(buf), s->jitter));
-		if (s->jitter && s->dist != DELAY_UNIFORM)
-			fprintf(f, " %s", delay_dist_names[s->dist]);
-		fputc('\n', f);
-	}
-	if (s->loss > 0)
-		print_share(f, "loss", direction, s->loss);
-	if (s->limit)
-		fprintf(f, "limit%s = %" PRIu64 "\n", direction, s->limit);
-}
-
-static void print_link_keys(const struct link *l, FILE *f)
-{
-	if (same_shape(&l->shape[0], &l->shape[1])) {
-		print_shape(f, &l->shape[0], "");
+	if (shape_equal(&l->shape[0], &l->shape[1])) {
+		shape_print(&l->shape[0], "", f);
 	} else {
-		print_shape(f, &l->shape[0], ">");
-		print_shape(f, &l->shape[1], "<");
+		shape_print(&l->shape[0], ">", f);
+		shape_print(&l->shape[1], "<", f);
 	}
+	if (l->engine != net->engine)
+		fprintf(f, "engine = %s\n", link_engine_names[l->engine]);
 	if (l->mtu != NET_MTU)
 		fprintf(f, "mtu = %u\n", l->mtu);
 }
@@ -90,7 +41,8 @@ static void print_limits(const struct node *n, FILE *f)
 	char buf[40];
 
 	if (n->limits.cpu > 0)
-		print_share(f, "cpu", "", n->limits.cpu);
+		fprintf(f, "cpu = %s\n",
+			units_format_share(buf, sizeof(buf), n->limits.cpu));
 	if (n->limits.memory)
 		fprintf(f, "memory = %s\n", units_format_size(buf, sizeof(buf), n->limits.memory));
 	if (n->limits.pids)
@@ -128,7 +80,7 @@ static void print_node(const struct net *net, uint32_t node, size_t *next_link, 
 	fprintf(f, "switch = %s\n", net->nodes[port->node].name);
 	print_iface(&net->ifaces[l->iface[0]], "", "", f);
 	print_iface(port, " ", net->nodes[port->node].name, f);
-	print_link_keys(l, f);
+	print_link_keys(net, l, f);
 }
 
 static void print_network(const struct net *net, FILE *f)
@@ -143,6 +95,8 @@ static void print_network(const struct net *net, FILE *f)
 		fprintf(f, "addresses = random\n");
 	if (net->drawn_hostnames)
 		fprintf(f, "hostnames = drawn\n");
+	if (net->engine != ENGINE_AUTO)
+		fprintf(f, "engine = %s\n", link_engine_names[net->engine]);
 	if (net->scenario_path)
 		fprintf(f, "scenario_path = %s\n", net->scenario_path);
 }
@@ -163,8 +117,9 @@ void topo_print(const struct net *net, const struct topo_section *sections, size
 		fprintf(f, "\n[link %s %s]\n", na, nb);
 		print_iface(a, " ", na, f);
 		print_iface(b, " ", nb, f);
-		print_link_keys(l, f);
+		print_link_keys(net, l, f);
 	}
+	timeline_print(net, f);
 	for (size_t i = 0; i < n_sections; i++)
 		if (sections[i].print)
 			sections[i].print(sections[i].arg, net, f);
