@@ -230,6 +230,15 @@ double delay_quantile(enum delay_dist dist, const struct samples *samples, doubl
 	return quantile(dist, shape_of(dist, cv), cv, p, 0);
 }
 
+void delay_quantiles(enum delay_dist dist, double delay, double jitter, const double *p, double *v,
+		     size_t n)
+{
+	double cv = jitter / delay, shape = shape_of(dist, cv), last = 0;
+
+	for (size_t i = 0; i < n; i++)
+		last = v[i] = quantile(dist, shape, cv, p[i], last);
+}
+
 static int compare_double(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
