@@ -1,5 +1,5 @@
 /*
- * The [at TIME] sections of a topology file: read, checked, written back.
+ * The [at TIME] sections of a topology file: read and checked.
  *
  * A section's keys become changes when all nodes and links are known. Sections may come in any order,
  * so what a text does to its link can only be checked at the end, in the order of time.
@@ -142,7 +142,7 @@ static int link_kind(struct reading *r, char direction)
 	const char *v = r->k->value;
 
 	r->common.kind = CHANGE_LINK;
-	if (strchr(v, '='))
+	if (strchr(v, '=') || !strcmp(v, "none"))
 		return 0;
 	if (!strcmp(v, "down"))
 		r->common.kind = CHANGE_LINK_DOWN;
@@ -340,6 +340,31 @@ static int compare_changes(const void *x, const void *y)
 	return (a->node > b->node) - (a->node < b->node);
 }
 
+int timeline_shape(const struct net *net, const struct change *c, int end, struct shape *s,
+		   char **ret_why)
+{
+	const struct link *l = &net->links[c->link];
+	const char *first = net->nodes[net->ifaces[l->iface[0]].node].name;
+	const char *second = net->nodes[net->ifaces[l->iface[1]].node].name;
+	const char *direction = c->end[0] && c->end[1] ? "" : end ? "<" : ">";
+	const char *slash = net->file ? strrchr(net->file, '/') : NULL;
+	_cleanup_free_ char *dir = NULL, *path = NULL, *shared = NULL;
+	struct shape_source src = {.seed = net->seed};
+
+	if (slash)
+		dir = strndup(net->file, (size_t)(slash - net->file));
+	if (asprintf(&path, "at/%" PRId64 "/%s/%s%s", c->at, first, second, direction) < 0)
+		path = NULL;
+	if (asprintf(&shared, "at/%" PRId64 "/%s", c->at, c->key) < 0)
+		shared = NULL;
+	if ((slash && !dir) || !path || !shared)
+		return -ENOMEM;
+	src.dir = dir;
+	src.path = path;
+	src.shared = shared;
+	return shape_change(s, c->text, &src, ret_why);
+}
+
 /* What a link does after the changes so far; made when the first of them comes. */
 struct link_now {
 	struct shape shape[2];
@@ -355,9 +380,65 @@ static struct link_now *link_now(const struct net *net, struct link_now **now, u
 	return now[link];
 }
 
+/* Does the text, "delay=10ms, loss=1%", give this key a value? */
+static bool names_key(const char *text, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (const char *p = text; (p = strstr(p, key)); p += n)
+		if ((p == text || strchr(SPACE ",", p[-1])) && p[n + strspn(p + n, SPACE)] == '=')
+			return true;
+	return false;
+}
+
+/*
+ * The keys of the change's text with the values that they now have in the shape: nothing in it is to be
+ * drawn any more, and equal texts are written alike.
+ */
+static int resolve(struct timeline *t, struct change *c, const struct shape *s)
+{
+	_cleanup_free_ char *lines = NULL, *text = NULL;
+	const struct change *last = c > t->changes ? c - 1 : c;
+	size_t size = 0, n = 0;
+	FILE *f = open_memstream(&lines, &size);
+
+	if (!f)
+		return -ENOMEM;
+	shape_print(s, "", f);
+	if (fclose(f))
+		return -ENOMEM;
+	f = open_memstream(&text, &size);
+	if (!f)
+		return -ENOMEM;
+	for (size_t i = 0; shape_keys[i]; i++) {
+		size_t len = strlen(shape_keys[i]);
+		const char *p = lines;
+
+		if (!names_key(c->text, shape_keys[i]))
+			continue;
+		while (*p && (strncmp(p, shape_keys[i], len) != 0 || p[len] != ' '))
+			p = strchrnul(p, '\n') + (*strchrnul(p, '\n') == '\n');
+		p += *p ? len + 3 : 0;
+		fprintf(f, "%s%s=%.*s", n++ ? ", " : "", shape_keys[i],
+			*p ? (int)strcspn(p, "\n") : 4, *p ? p : "none");
+	}
+	if (!n)
+		fputs("none", f);
+	if (fclose(f))
+		return -ENOMEM;
+	if (last->line == c->line && !strcmp(last->text, text)) {
+		c->text = last->text;
+		return 0;
+	}
+	if (strv_add(&t->texts, text) < 0)
+		return -ENOMEM;
+	c->text = t->texts.s[t->texts.n - 1];
+	return 0;
+}
+
 /* One error for a line, however many links it names. */
-static int check_change(const struct net *net, const struct change *c, struct link_now *l,
-			int *said, struct err *err)
+static int check_change(struct net *net, struct change *c, struct link_now *l, int *said,
+			struct err *err)
 {
 	struct ini_key k = {(char *)c->key, (char *)c->text, c->line};
 	int result = 0;
@@ -372,9 +453,11 @@ static int check_change(const struct net *net, const struct change *c, struct li
 			topo_bad_value(net, &k, why, err);
 		if (result == -EINVAL)
 			*said = c->line;
-		else if (result < 0)
-			err_sys(err, -result, "reading changes");
 	}
+	if (result == 0)
+		result = resolve(&net->timeline, c, &l->shape[c->end[0] ? 0 : 1]);
+	if (result < 0 && result != -EINVAL)
+		err_sys(err, -result, "reading changes");
 	return result;
 }
 
@@ -392,7 +475,7 @@ int timeline_finish(struct net *net, struct err *err)
 		return err_sys(err, ENOMEM, "reading changes");
 	qsort(t->changes, t->n, sizeof(*t->changes), compare_changes);
 	for (size_t i = 0; i < t->n; i++) {
-		const struct change *c = &t->changes[i];
+		struct change *c = &t->changes[i];
 		struct link_now *l;
 		int r;
 
@@ -409,72 +492,4 @@ int timeline_finish(struct net *net, struct err *err)
 		free(now[i]);
 	}
 	return result;
-}
-
-/* ---- as text ---- */
-
-static void print_change(const struct change *c, FILE *f)
-{
-	size_t first = strcspn(c->text, "\n");
-
-	/* A line as long as may be has no room for more blanks than it had. */
-	if (strlen(c->key) + first + 3 > INI_LINE_MAX)
-		fprintf(f, "%s=", c->key);
-	else
-		fprintf(f, "%s = ", c->key);
-	for (const char *p = c->text; *p; p++) {
-		fputc(*p, f);
-		if (*p == '\n')
-			fputc('\t', f);
-	}
-	fputc('\n', f);
-}
-
-void timeline_print(const struct net *net, FILE *f)
-{
-	const struct timeline *t = &net->timeline;
-	char buf[40];
-
-	for (size_t i = 0; i < t->n; i++) {
-		const struct change *c = &t->changes[i];
-
-		if (i && c[-1].line == c->line)
-			continue;
-		if (!i || c[-1].section != c->section)
-			fprintf(f, "\n[at %s]\n", units_format_time(buf, sizeof(buf), c->at));
-		print_change(c, f);
-	}
-}
-
-static const char *direction_of(const struct net *net, const struct change *c)
-{
-	const struct link *l = &net->links[c->link];
-	int first = net->ifaces[l->iface[0]].node == c->node ? 0 : 1;
-
-	if (c->kind != CHANGE_LINK || (c->end[0] && c->end[1]))
-		return "";
-	return c->end[first] ? " >" : " <";
-}
-
-char *timeline_text(const struct net *net, const struct change *c)
-{
-	char *text = NULL, *p;
-	int n;
-
-	if (c->kind == CHANGE_SCENARIO_START || c->kind == CHANGE_SCENARIO_STOP) {
-		n = asprintf(&text, "scenario %s = %s", c->scenario, c->text);
-	} else if (c->kind == CHANGE_HOST_UP || c->kind == CHANGE_HOST_DOWN) {
-		n = asprintf(&text, "host %s = %s", net->nodes[c->node].name, c->text);
-	} else {
-		const struct link *l = &net->links[c->link];
-		uint32_t a = net->ifaces[l->iface[0]].node, b = net->ifaces[l->iface[1]].node;
-
-		n = asprintf(&text, "link %s %s%s = %s", net->nodes[c->node].name,
-			     net->nodes[a == c->node ? b : a].name, direction_of(net, c), c->text);
-	}
-	if (n < 0)
-		return NULL;
-	for (p = text; (p = strchr(p, '\n'));)
-		*p = ' ';
-	return text;
 }

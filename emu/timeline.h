@@ -42,7 +42,7 @@ struct change {
 	bool end[2];   /* CHANGE_LINK: which directions, by the end that packets leave */
 	const char *scenario; /* CHANGE_SCENARIO… */
 	const char *key;  /* as the file has it: "link r{1..2} s2 >" */
-	const char *text; /* and its value */
+	const char *text; /* and its value, in which nothing is left to be drawn */
 };
 
 /* In net, by time and, where equal, by line. */
@@ -58,7 +58,10 @@ void timeline_free(struct timeline *t);
 /* Reads one [at TIME] section; all nodes and links are known, and net_finish() is done. */
 int timeline_load(struct net *net, const struct ini_section *s, char *const *words, size_t n_words,
 		  struct err *err);
-/* When all are read: sorts them, and checks every text by applying it to what its link does then. */
+/*
+ * When all are read: sorts them, and checks every text by applying it to what its link does then.
+ * Draws come from the seed by "at/NS/A/B" of the link's ends, and "<" or ">" if of one direction.
+ */
 int timeline_finish(struct net *net, struct err *err);
 void timeline_print(const struct net *net, FILE *f);
 /* Can it change what a link does to packets? Such a link is wired for it from the start. */

@@ -1,7 +1,6 @@
 /* Does a timeline's changes to the network that runs, each at its time. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "core/units.h"
@@ -22,34 +21,6 @@ struct timeline_run {
 	size_t n;
 	struct waiting waiting[];
 };
-
-int timeline_shape(const struct net *net, const struct change *c, int end, struct shape *s,
-		   char **ret_why)
-{
-	bool both = c->end[0] && c->end[1];
-	const struct iface *i = &net->ifaces[net->links[c->link].iface[both ? 0 : end]];
-	_cleanup_free_ char *dir = NULL, *path = NULL, *shared = NULL;
-	const char *slash = net->file ? strrchr(net->file, '/') : NULL;
-	struct shape_source src = {.seed = net->seed};
-
-	if (slash) {
-		dir = strndup(net->file, (size_t)(slash - net->file) + 1);
-		if (!dir)
-			return -ENOMEM;
-	}
-	if (asprintf(&path, "at/%" PRId64 "/%s", c->at, i->name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	if (asprintf(&shared, "at/%" PRId64 "/%s", c->at, c->key) < 0) {
-		shared = NULL;
-		return -ENOMEM;
-	}
-	src.dir = dir;
-	src.path = path;
-	src.shared = shared;
-	return shape_change(s, c->text, &src, ret_why);
-}
 
 /* What the link is to do from the end; shapes that it is not about are left empty. */
 static int next_shape(struct emu *e, const struct change *c, int end, struct shape *s,
