@@ -344,16 +344,17 @@ int timeline_shape(const struct net *net, const struct change *c, int end, struc
 		   char **ret_why)
 {
 	const struct link *l = &net->links[c->link];
-	const char *first = net->nodes[net->ifaces[l->iface[0]].node].name;
-	const char *second = net->nodes[net->ifaces[l->iface[1]].node].name;
-	const char *direction = c->end[0] && c->end[1] ? "" : end ? "<" : ">";
+	int first = net->ifaces[l->iface[0]].node == c->node ? 0 : 1;
+	const char *a = net->nodes[net->ifaces[l->iface[first]].node].name;
+	const char *b = net->nodes[net->ifaces[l->iface[!first]].node].name;
+	const char *direction = c->end[0] && c->end[1] ? "" : end == first ? ">" : "<";
 	const char *slash = net->file ? strrchr(net->file, '/') : NULL;
 	_cleanup_free_ char *dir = NULL, *path = NULL, *shared = NULL;
 	struct shape_source src = {.seed = net->seed};
 
 	if (slash)
 		dir = strndup(net->file, (size_t)(slash - net->file));
-	if (asprintf(&path, "at/%" PRId64 "/%s/%s%s", c->at, first, second, direction) < 0)
+	if (asprintf(&path, "at/%" PRId64 "/%s/%s%s", c->at, a, b, direction) < 0)
 		path = NULL;
 	if (asprintf(&shared, "at/%" PRId64 "/%s", c->at, c->key) < 0)
 		shared = NULL;
