@@ -3,6 +3,7 @@
 #ifndef ENGINE_DATASET_H
 #define ENGINE_DATASET_H
 
+#include "scenarios/engine/changes.h"
 #include "scenarios/engine/engine.h"
 #include "scenarios/engine/run.h"
 
@@ -13,6 +14,7 @@ struct dataset {
 	const struct uses *uses;
 	const struct plan *plan;
 	const struct result *results;
+	const struct changes *changes;
 	struct owners *owners;
 	struct capture_stats capture;
 	const char *rung, *links_engine;

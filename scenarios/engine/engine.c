@@ -129,6 +129,7 @@ static void finish(struct engine *e)
 	if (e->finishing)
 		return;
 	e->finishing = true;
+	timeline_stop(steal_ptr(e->timeline));
 	set_phase(e, "finishing");
 	if (e->n_ended == e->o.uses->n)
 		loop_quit(e->o.loop, 0);
@@ -192,10 +193,18 @@ static void schedule(void *arg)
 
 void engine_server_ready(struct engine *e)
 {
+	int r;
+
 	if (++e->n_ready < e->o.uses->n || e->finishing)
 		return;
 	e->t0 = units_now_mono();
 	set_phase(e, "running");
+	r = timeline_start(e->o.net, e->o.stage.emu, e->o.loop, e->o.change, e->o.change_arg,
+			   &e->timeline);
+	if (r) {
+		engine_fail(e, r);
+		return;
+	}
 	if (e->o.plan->n == 0)
 		finish(e);
 	else
@@ -327,6 +336,7 @@ static void take_down(struct engine *e)
 	struct loop *l = e->o.loop;
 	int fd = tag_ready_fd(e->o.stage.tag);
 
+	timeline_stop(e->timeline);
 	for (size_t i = 0; e->acts && i < e->o.plan->n; i++)
 		if (e->acts[i].e)
 			activity_clear(&e->acts[i]);

@@ -43,6 +43,8 @@ struct engine_opts {
 	bool (*go_on)(void *arg); /* asked with the progress; false: end early and in order. May be NULL */
 	engine_progress_fn *progress;
 	void *progress_arg; /* of both */
+	change_fn *change;  /* told of each change of the timeline, which begins with the first activity */
+	void *change_arg;
 };
 
 /*

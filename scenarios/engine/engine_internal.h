@@ -90,6 +90,7 @@ struct engine {
 	bool stop_heard; /* stop_fd spoke, and is out of the loop */
 	bool finishing; /* servers are being stopped */
 	struct loop_timer *act_timer, *progress_timer, *grave_timer;
+	struct timeline_run *timeline;
 	struct grave *graves;
 };
 

@@ -44,6 +44,7 @@ static int draw_inputs(const struct input *inputs, size_t n, uint64_t seed, cons
 struct list {
 	struct plan_activity *a;
 	size_t n, room;
+	size_t drawn; /* those left out, too */
 };
 
 static struct plan_activity *list_add(struct list *l)
@@ -90,9 +91,47 @@ static int add_activity(struct list *l, const struct plan_client *c, const char 
 	return draw_inputs(sub->inputs, sub->n_inputs, seed, prefix, &a->values);
 }
 
+/* Walks along the timeline: is the scenario stopped? */
+struct halts {
+	const struct timeline *timeline;
+	const char *scenario;
+	size_t next;
+	bool stopped;
+};
+
+static bool is_about(const struct change *c, const char *scenario)
+{
+	return (c->kind == CHANGE_SCENARIO_START || c->kind == CHANGE_SCENARIO_STOP) &&
+	       !strcmp(c->scenario, scenario);
+}
+
+/* What is started first was stopped before. */
+static struct halts halts_open(const struct timeline *t, const char *scenario)
+{
+	struct halts h = { .timeline = t, .scenario = scenario };
+	size_t i = 0;
+
+	while (i < t->n && !is_about(&t->changes[i], scenario))
+		i++;
+	h.stopped = i < t->n && t->changes[i].kind == CHANGE_SCENARIO_START;
+	return h;
+}
+
+/* Times are asked for in their order. */
+static bool halts_at(struct halts *h, int64_t at)
+{
+	const struct timeline *t = h->timeline;
+
+	for (; h->next < t->n && t->changes[h->next].at <= at; h->next++)
+		if (is_about(&t->changes[h->next], h->scenario))
+			h->stopped = t->changes[h->next].kind == CHANGE_SCENARIO_STOP;
+	return h->stopped;
+}
+
 /*
  * The client's starts: the first falls anywhere in the first interval, so that clients with a
  * constant interval do not march in step. Its subs go round in an order shuffled anew each time.
+ * A start while the scenario is stopped is drawn as any other, and left out.
  */
 static int plan_client(struct list *l, struct plan_client *c, const struct net *net,
 		       int64_t duration, struct err *err)
@@ -100,6 +139,7 @@ static int plan_client(struct list *l, struct plan_client *c, const struct net *
 	const struct use *use = c->use;
 	_cleanup_free_ const struct sub **order = NULL;
 	struct rng every, subs;
+	struct halts halts = halts_open(&net->timeline, use->scenario->name);
 	char path[192];
 	int64_t at;
 
@@ -115,15 +155,16 @@ static int plan_client(struct list *l, struct plan_client *c, const struct net *
 	at = (int64_t)((double)at * rng_unit(&every));
 	for (unsigned k = 0; at < duration && (!use->count || k < use->count); k++) {
 		size_t i = k % use->n_subs;
-		int r;
+		int r = 0;
 
-		if (l->n >= PLAN_MAX)
+		if (++l->drawn > PLAN_MAX)
 			return err_at(err, net->file, use->line,
 				      "more than %d activities; a longer 'every' or a 'count' "
 				      "makes fewer", PLAN_MAX);
 		if (i == 0)
 			rng_shuffle(&subs, order, use->n_subs, sizeof(*order));
-		r = add_activity(l, c, path, net->seed, order[i], k + 1, at);
+		if (!halts_at(&halts, at))
+			r = add_activity(l, c, path, net->seed, order[i], k + 1, at);
 		if (r)
 			return r;
 		at += draw_gap(use, &every);
@@ -145,14 +186,44 @@ static int compare_activities(const void *x, const void *y, void *arg)
 	return r ? r : (a->number > b->number) - (a->number < b->number);
 }
 
+/* The floor below knows no scenarios: that the file has those of its timeline is seen here. */
+static int check_timeline(const struct uses *uses, const struct net *net, struct err *err)
+{
+	const struct timeline *t = &net->timeline;
+	_cleanup_free_ const char **names = calloc(uses->n + 1, sizeof(*names));
+	int r = 0;
+
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < uses->n; i++)
+		names[i] = uses->use[i].scenario->name;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct change *c = &t->changes[i];
+		const char *near;
+		bool known = false;
+
+		for (size_t k = 0; k < uses->n; k++)
+			known |= is_about(c, names[k]);
+		if (!c->scenario || known)
+			continue;
+		near = err_nearest(c->scenario, names, uses->n);
+		r = err_at(err, net->file, c->line, "there is no [scenario %s] in this file%s%s%s",
+			   c->scenario, near ? "; did you mean '" : "", near ? near : "",
+			   near ? "'?" : "");
+	}
+	return r;
+}
+
 int plan_make(const struct uses *uses, const struct net *net, int64_t duration, struct plan *ret,
 	      struct err *err)
 {
 	_cleanup_plan_ struct plan p = { 0 };
 	struct list l = { 0 };
 	size_t n = 0;
-	int r = 0;
+	int r = check_timeline(uses, net, err);
 
+	if (r)
+		return r;
 	for (size_t i = 0; i < uses->n; i++)
 		n += uses->use[i].n_clients;
 	p.clients = calloc(n + 1, sizeof(*p.clients));

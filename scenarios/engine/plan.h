@@ -3,7 +3,8 @@
  *
  * Random streams have the client's name in their path (ftp/h1/user, ftp/h1/17/file, ftp/h1/every,
  * ftp/h1/subs), 17 being the client's 17th activity of that scenario: adding a host, a scenario
- * or time changes no draw of another.
+ * or time changes no draw of another. What would begin while the timeline has its scenario stopped
+ * (emu/timeline.h) is left out: numbers then have gaps, and 'count' counts what was left out too.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef ENGINE_PLAN_H
@@ -38,7 +39,7 @@ struct plan {
 	size_t n;
 };
 
-/* uses and net must outlive the plan. */
+/* uses and net must outlive the plan. A timeline that names a scenario which is not used is refused. */
 int plan_make(const struct uses *uses, const struct net *net, int64_t duration, struct plan *ret,
 	      struct err *err);
 void plan_free(struct plan *p);

@@ -18,6 +18,7 @@ struct run {
 	char *out;
 	int out_fd;
 	struct result *results;
+	struct changes changes;
 	struct loop *loop;
 	struct owners *owners;
 	struct tag *tag;
@@ -35,6 +36,7 @@ static void run_clear(struct run *r)
 	owners_free(r->owners);
 	loop_free(r->loop);
 	results_free(r->results, r->plan.n);
+	changes_free(&r->changes);
 	plan_free(&r->plan);
 	uses_free(&r->uses);
 	net_free(&r->net);
@@ -156,6 +158,7 @@ static struct dataset describe(const struct run *r)
 		.uses = &r->uses,
 		.plan = &r->plan,
 		.results = r->results,
+		.changes = &r->changes,
 		.owners = r->owners,
 		.rung = r->tag ? tag_rung_name[tag_rung_of(r->tag)] : NULL,
 		.links_engine = links_engine(&r->net),
@@ -228,6 +231,8 @@ static int play(struct run *r)
 		.go_on = can_write,
 		.progress = progress,
 		.progress_arg = r,
+		.change = changes_add,
+		.change_arg = &r->changes,
 	};
 	int e;
 
@@ -289,8 +294,11 @@ static int finish(struct run *r, struct run_summary *ret)
 	e = dataset_write(&d, r->err);
 	if (e == 0)
 		e = dataset_summary(&d, capture_flows(r->capture), ret);
-	if (e == 0)
-		e = check_integrity(&d, r->err);
+	if (e)
+		return e;
+	e = changes_check(&r->changes, &r->net, r->err);
+	if (check_integrity(&d, r->err) && !e)
+		e = -EIO;
 	return e || r->whole ? e : -EIO; /* and the capture has said why */
 }
 

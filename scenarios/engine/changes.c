@@ -1,0 +1,83 @@
+/* Keeps what became of the timeline's changes; see changes.h. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+#include "core/units.h"
+#include "emu/net.h"
+#include "scenarios/engine/changes.h"
+
+void changes_free(struct changes *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		free(c->kept[i].error);
+	free(c->kept);
+	memset(c, 0, sizeof(*c));
+}
+
+void changes_add(void *arg, const struct change_done *done)
+{
+	struct changes *c = arg;
+	struct change_kept *more, one = { .change = done->change, .at = done->at };
+
+	if (done->error)
+		one.error = strdup(done->error);
+	more = reallocarray(c->kept, c->n + 1, sizeof(*more));
+	if (more)
+		c->kept = more;
+	if (!more || (done->error && !one.error)) {
+		c->lost = true;
+		free(one.error);
+		return;
+	}
+	c->kept[c->n++] = one;
+}
+
+int changes_put(const struct changes *c, const struct net *net, struct json *j)
+{
+	json_key(j, "changes");
+	json_array(j);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct change_kept *k = &c->kept[i];
+		_cleanup_free_ char *text = timeline_text(net, k->change);
+
+		if (!text)
+			return -ENOMEM;
+		json_object(j);
+		json_kv_num(j, "at", (double)k->change->at / NSEC_PER_SEC);
+		json_kv_num(j, "ts", (double)(k->at / NSEC_PER_USEC) / 1e6);
+		json_kv_str(j, "change", text);
+		json_kv_int(j, "line", k->change->line);
+		json_kv_str(j, "error", k->error);
+		json_object_end(j);
+	}
+	json_array_end(j);
+	return c->lost ? -ENOMEM : 0;
+}
+
+int changes_check(const struct changes *c, const struct net *net, struct err *err)
+{
+	const struct change_kept *first = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t failed = 0;
+	char at[40];
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (!c->kept[i].error)
+			continue;
+		failed++;
+		if (!first)
+			first = &c->kept[i];
+	}
+	if (!first)
+		return 0;
+	text = timeline_text(net, first->change);
+	if (!text)
+		return -ENOMEM;
+	units_format_time(at, sizeof(at), first->change->at);
+	if (failed == 1)
+		return err_failed(err, "line %d: at %s '%s' failed: %s", first->change->line, at,
+				  text, first->error);
+	return err_failed(err, "line %d: at %s '%s' failed: %s; so did %zu other changes (see "
+			  "changes in manifest.json)", first->change->line, at, text, first->error,
+			  failed - 1);
+}
