@@ -192,7 +192,7 @@ static int set_slot(struct shape_reader *r, const char *value, struct shape *s)
 	if (n == 0)
 		n = shape_time(r, 0, w.w[0], 1, &s->slot_min);
 	s->slot_max = s->slot_min;
-	if (n == 0 && w.n > 1 && strcmp(w.w[1], "packets") && strcmp(w.w[1], "bytes"))
+	if (n == 0 && w.n > 1 && strpbrk(w.w[1], "(0123456789"))
 		n = shape_time(r, 1, w.w[at++], 1, &s->slot_max);
 	if (r->drew && s->slot_max < s->slot_min)
 		s->slot_max = s->slot_min;
