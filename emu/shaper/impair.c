@@ -2,10 +2,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/shaper/impair.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include "emu/delay.h"
+#include "emu/samples.h"
+#include "emu/shaper/quantile.h"
 
 static const char *const stream_names[IMPAIR_STREAMS] = {
 	[IMPAIR_DELAY] = "delay",     [IMPAIR_LOSS] = "loss",	    [IMPAIR_DUPLICATE] = "duplicate",
@@ -13,68 +13,6 @@ static const char *const stream_names[IMPAIR_STREAMS] = {
 };
 
 #define DELAY_MAX (INT64_MAX / 4) /* ns: sums of a few do not overflow */
-
-/* ---- quantiles: nodes are as close in either tail as their distance from its end asks for ---- */
-
-/*
- * A probability t of at most a half lies between two nodes named by the exponent and the first bits of its
- * fraction, as a double has them: 16 in each octave, from 2^-28 on, where a tail is taken to end.
- */
-#define NODE_BITS   4
-#define NODE_OCTAVE 28
-#define NODE_SHIFT  (52 - NODE_BITS)
-#define NODE_FIRST  ((uint64_t)(1023 - NODE_OCTAVE) << NODE_BITS)
-#define NODES	    (((NODE_OCTAVE - 1) << NODE_BITS) + 1)
-
-struct quantiles {
-	double low[NODES], high[NODES]; /* at t and at 1 - t */
-};
-
-static double node_at(size_t i)
-{
-	uint64_t bits = (NODE_FIRST + i) << NODE_SHIFT;
-	double t;
-
-	memcpy(&t, &bits, sizeof(t));
-	return t;
-}
-
-static double quantile_of(const struct quantiles *q, double u)
-{
-	const double *side = u <= 0.5 ? q->low : q->high;
-	double t = u <= 0.5 ? u : 1 - u, part;
-	uint64_t bits;
-	size_t i;
-
-	memcpy(&bits, &t, sizeof(bits));
-	if (bits >> NODE_SHIFT < NODE_FIRST)
-		return side[0];
-	i = (bits >> NODE_SHIFT) - NODE_FIRST;
-	if (i >= NODES - 1)
-		return side[NODES - 1];
-	part = (double)(bits & ((1ULL << NODE_SHIFT) - 1)) / (double)(1ULL << NODE_SHIFT);
-	return side[i] + part * (side[i + 1] - side[i]);
-}
-
-static struct quantiles *quantiles_new(const struct shape *s)
-{
-	struct quantiles *q = malloc(sizeof(*q));
-
-	if (!q)
-		return NULL;
-	for (size_t i = 0; i < NODES; i++) {
-		double t = node_at(i);
-
-		q->low[i] = delay_quantile(s->dist, NULL, (double)s->delay, (double)s->jitter, t);
-		q->high[i] = delay_quantile(s->dist, NULL, (double)s->delay, (double)s->jitter, 1 - t);
-	}
-	return q;
-}
-
-static bool needs_table(const struct shape *s)
-{
-	return s->delay > 0 && s->jitter > 0 && s->dist != DELAY_UNIFORM && s->dist != DELAY_SAMPLES;
-}
 
 /* ---- a stream's values ---- */
 
@@ -90,24 +28,19 @@ int impair_init(struct impair *im, uint64_t seed, const char *path)
 
 void impair_clear(struct impair *im)
 {
-	free(im->table);
+	quantiles_put(im->table);
 	memset(im, 0, sizeof(*im));
 }
 
 int impair_set(struct impair *im, const struct shape *s)
 {
-	double cv = needs_table(s) ? (double)s->jitter / (double)s->delay : 0;
-	struct quantiles *q;
+	struct quantiles *table;
+	int r = quantiles_get(s, &table);
 
-	if (!needs_table(s) || (im->table && im->table_dist == s->dist && im->table_cv == cv))
-		return 0;
-	q = quantiles_new(s);
-	if (!q)
-		return -ENOMEM;
-	free(im->table);
-	im->table = q;
-	im->table_dist = s->dist;
-	im->table_cv = cv;
+	if (r)
+		return r;
+	quantiles_put(im->table);
+	im->table = table;
 	return 0;
 }
 
@@ -189,8 +122,8 @@ static int64_t delay_of(const struct impair *im, const struct shape *s, double u
 		at = samples_quantile(s->samples, u);
 	else if (s->dist == DELAY_UNIFORM)
 		at += (double)s->jitter * (2 * u - 1);
-	else if (needs_table(s) && im->table)
-		at += (double)s->jitter * quantile_of(im->table, u);
+	else if (im->table)
+		at += (double)s->jitter * quantiles_at(im->table, u);
 	if (!(at > 0))
 		return 0;
 	return at < (double)DELAY_MAX ? llround(at) : DELAY_MAX;

@@ -30,15 +30,13 @@ struct impair {
 	double last[IMPAIR_STREAMS]; /* correlated values: uniform, of the delay normal */
 	unsigned loss_state;	     /* of the loss models; 0: the good one at the start */
 	uint32_t since_reorder;	     /* packets, for gap */
-	struct quantiles *table;     /* of the delay's distribution; see impair_set() */
-	enum delay_dist table_dist;  /* what it was computed for */
-	double table_cv;	     /* jitter / delay */
+	struct quantiles *table;     /* of the delay's distribution, where it needs one */
 };
 
 /* path as "link/h1-eth0"; the streams are path/delay, path/loss … */
 int impair_init(struct impair *im, uint64_t seed, const char *path);
 void impair_clear(struct impair *im);
-/* The shape changed: computes the table of its distribution if it is another; streams and states go on. */
+/* The shape changed: gets the table of its distribution; streams and states go on. -ENOMEM. */
 int impair_set(struct impair *im, const struct shape *s);
 
 struct impairment {

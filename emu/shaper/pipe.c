@@ -1,50 +1,11 @@
-/* One direction of a link: draws, a queue served at a rate or by a trace, then the delay and slots. */
+/* One direction of a link: what a packet meets on the way through, and the pipe's own life. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "emu/shaper/pipe.h"
+#include "emu/shaper/pipe_internal.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include "core/units.h"
-#include "emu/shaper/codel.h"
 #include "emu/shaper/ecn.h"
-#include "emu/trace.h"
-
-#define NEVER INT64_MAX
-
-struct pipe {
-	struct shape shape;
-	struct impair impair;
-	struct pipe_stats stats;
-	const struct pipe_ops *ops;
-	void *arg;
-	uint32_t mtu;
-	bool up;
-	struct wheel_timer timer;
-	int64_t wish; /* as last told by serve_at() */
-	int64_t now;  /* the latest time that it heard of */
-
-	/* What waits, in order; the one being sent is not in it. */
-	struct parcel *head, **tail;
-	uint64_t packets, bytes, limit, limit_bytes;
-	struct codel codel;
-
-	/* The sender: free from here on, with a rest of ns in parts of the rate. */
-	int64_t busy_until;
-	uint64_t rest;
-
-	/* A trace's: the next opportunity, what is left of the last, and a parcel that needs more of them. */
-	int64_t trace_start;
-	uint64_t opportunity;
-	uint32_t budget;
-	struct parcel *serving;
-	uint64_t unsent;
-
-	/* Slots: what travels until it is ready, and the slot that is next or was last. */
-	struct wheel *ready;
-	int64_t slot;
-	uint64_t slot_packets, slot_bytes;
-};
 
 static struct parcel *parcel_of(struct wheel_timer *t)
 {
@@ -53,7 +14,7 @@ static struct parcel *parcel_of(struct wheel_timer *t)
 
 /* ---- the ways out ---- */
 
-static void drop(struct pipe *p, struct parcel *parcel, enum verdict why, int64_t at)
+void pipe_drop(struct pipe *p, struct parcel *parcel, enum verdict why, int64_t at)
 {
 	p->stats.verdict[why]++;
 	p->ops->drop(p->arg, parcel, why, at);
@@ -65,8 +26,7 @@ static void deliver(struct pipe *p, struct parcel *parcel, int64_t at)
 	p->ops->deliver(p->arg, parcel, at);
 }
 
-/* It has been sent; now it travels. */
-static void depart(struct pipe *p, struct parcel *parcel, int64_t at)
+void pipe_depart(struct pipe *p, struct parcel *parcel, int64_t at)
 {
 	parcel->queued = at - parcel->arrived;
 	if (p->ready)
@@ -75,167 +35,13 @@ static void depart(struct pipe *p, struct parcel *parcel, int64_t at)
 		deliver(p, parcel, at + parcel->delay);
 }
 
-/* ---- the queue ---- */
-
-static void enqueue(struct pipe *p, struct parcel *parcel)
-{
-	parcel->next = NULL;
-	*p->tail = parcel;
-	p->tail = &parcel->next;
-	p->packets++;
-	p->bytes += parcel->len;
-}
-
-static struct parcel *dequeue(struct pipe *p)
-{
-	struct parcel *parcel = p->head;
-
-	if (!parcel)
-		return NULL;
-	p->head = parcel->next;
-	if (!p->head)
-		p->tail = &p->head;
-	parcel->next = NULL;
-	p->packets--;
-	p->bytes -= parcel->len;
-	return parcel;
-}
-
-static bool has_room(const struct pipe *p, const struct parcel *parcel)
-{
-	return (!p->limit || p->packets < p->limit) &&
-	       (!p->limit_bytes || p->bytes + parcel->len <= p->limit_bytes);
-}
-
-static void *codel_pop(void *arg, int64_t *ret_arrived, uint64_t *ret_waiting)
-{
-	struct pipe *p = arg;
-	struct parcel *parcel = dequeue(p);
-
-	if (parcel)
-		*ret_arrived = parcel->arrived;
-	*ret_waiting = p->bytes;
-	return parcel;
-}
-
-static bool mark(struct pipe *p, struct parcel *parcel)
+bool pipe_mark(struct pipe *p, struct parcel *parcel)
 {
 	if (!p->shape.ecn || !ecn_set_ce(parcel->data, parcel->len))
 		return false;
 	p->stats.marked += !parcel->marked;
 	parcel->marked = true;
 	return true;
-}
-
-static bool codel_drop(void *arg, void *packet)
-{
-	struct pipe *p = arg;
-
-	if (mark(p, packet))
-		return false;
-	drop(p, packet, FATE_CODEL, p->busy_until);
-	return true;
-}
-
-/* The next to send, at busy_until, after what CoDel takes; NULL: none is left. */
-static struct parcel *take(struct pipe *p)
-{
-	const struct codel_queue q = {p, codel_pop, codel_drop};
-
-	if (p->shape.queue != QUEUE_CODEL)
-		return dequeue(p);
-	return codel_dequeue(&p->codel, &q, p->shape.codel_target, p->shape.codel_interval, p->mtu,
-			     p->busy_until);
-}
-
-/* ---- the sender ---- */
-
-static uint64_t wire_bytes(const struct pipe *p, const struct parcel *parcel)
-{
-	int64_t n = (int64_t)parcel->len + p->shape.overhead;
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
-/* Sends at the rate from busy_until on, which then is when it ends. */
-static void transmit(struct pipe *p, struct parcel *parcel, uint64_t bytes)
-{
-	if (p->shape.rate) {
-		unsigned __int128 bits = (unsigned __int128)bytes * 8 * NSEC_PER_SEC + p->rest;
-
-		p->busy_until += (int64_t)(bits / p->shape.rate);
-		p->rest = (uint64_t)(bits % p->shape.rate);
-	}
-	depart(p, parcel, p->busy_until);
-}
-
-static void serve_rate(struct pipe *p, int64_t now)
-{
-	struct parcel *parcel;
-
-	while (p->head && p->busy_until <= now) {
-		parcel = take(p);
-		if (parcel)
-			transmit(p, parcel, wire_bytes(p, parcel));
-	}
-}
-
-static int64_t opportunity_at(const struct pipe *p, uint64_t k)
-{
-	int64_t at;
-
-	return __builtin_add_overflow(p->trace_start, trace_at(p->shape.trace, k), &at) ? NEVER : at;
-}
-
-/* The first opportunity not before a time: doubles its steps until one is, then halves them. */
-static void skip_opportunities(struct pipe *p, int64_t to)
-{
-	uint64_t lo = p->opportunity, step = 1;
-
-	if (opportunity_at(p, lo) >= to)
-		return;
-	while (opportunity_at(p, lo + step) < to) {
-		lo += step;
-		step *= 2;
-	}
-	while (step > 1) {
-		step /= 2;
-		if (opportunity_at(p, lo + step) < to)
-			lo += step;
-	}
-	p->opportunity = lo + 1;
-}
-
-static void serve_trace(struct pipe *p, int64_t now)
-{
-	while (p->head || p->serving) {
-		uint64_t use;
-
-		if (!p->budget) {
-			int64_t at = opportunity_at(p, p->opportunity);
-
-			if (at > now)
-				break;
-			p->opportunity++;
-			p->busy_until = at;
-			p->budget = TRACE_BYTES;
-		}
-		if (!p->serving) {
-			p->serving = take(p);
-			if (!p->serving)
-				break;
-			p->unsent = wire_bytes(p, p->serving);
-		}
-		use = p->unsent < p->budget ? p->unsent : p->budget;
-		p->unsent -= use;
-		p->budget -= (uint32_t)use;
-		if (p->unsent)
-			continue;
-		depart(p, p->serving, p->busy_until);
-		p->serving = NULL;
-	}
-	if (!p->head && !p->serving)
-		p->budget = 0;
 }
 
 /* ---- slots, as sch_netem's: at each, what is ready goes, up to a bound ---- */
@@ -272,22 +78,15 @@ static void serve(struct pipe *p, int64_t now)
 {
 	if (now > p->now)
 		p->now = now;
-	if (p->shape.trace)
-		serve_trace(p, now);
-	else
-		serve_rate(p, now);
+	pipe_send(p, now);
 	if (p->ready)
 		serve_slots(p, now);
 }
 
 static void tell(struct pipe *p, bool always)
 {
-	int64_t at = NEVER, slot;
+	int64_t at = pipe_send_next(p), slot;
 
-	if (p->shape.trace && (p->head || p->serving))
-		at = opportunity_at(p, p->opportunity);
-	else if (p->head)
-		at = p->busy_until;
 	if (p->ready) {
 		slot = wheel_next(p->ready);
 		at = slot < at ? slot : at;
@@ -305,31 +104,6 @@ void pipe_serve(struct pipe *p, int64_t now)
 }
 
 /* ---- a packet ---- */
-
-static void join(struct pipe *p, struct parcel *parcel)
-{
-	int64_t now = parcel->arrived;
-
-	if (!p->head && !p->serving) {
-		if (p->busy_until < now) {
-			p->busy_until = now;
-			p->rest = 0;
-		}
-		if (p->shape.trace)
-			skip_opportunities(p, p->busy_until);
-	}
-	if ((p->head || p->serving || p->shape.trace || p->busy_until > now) &&
-	    !has_room(p, parcel)) {
-		drop(p, parcel, FATE_QUEUE_FULL, now);
-		return;
-	}
-	enqueue(p, parcel);
-	serve(p, now);
-	if (p->packets > p->stats.queue_max)
-		p->stats.queue_max = p->packets;
-	if (p->bytes > p->stats.queue_bytes_max)
-		p->stats.queue_bytes_max = p->bytes;
-}
 
 static void corrupt(struct pipe *p, struct parcel *parcel, uint64_t at)
 {
@@ -358,22 +132,22 @@ static struct parcel *duplicate(struct pipe *p, const struct parcel *parcel, int
 static void meet(struct pipe *p, struct parcel *parcel, const struct impairment *im)
 {
 	struct parcel *copy = NULL;
-	bool lost = im->lost && !mark(p, parcel);
+	bool lost = im->lost && !pipe_mark(p, parcel);
 
 	if (im->duplicated)
 		copy = duplicate(p, parcel, im->delay[1]);
 	parcel->delay = im->reordered ? 0 : im->delay[0];
 	if (lost) {
-		drop(p, parcel, FATE_LOST, parcel->arrived);
+		pipe_drop(p, parcel, FATE_LOST, parcel->arrived);
 	} else {
 		parcel->reordered = im->reordered;
 		p->stats.reordered += im->reordered;
 		if (im->corrupted)
 			corrupt(p, parcel, im->corrupt_at);
-		join(p, parcel);
+		pipe_join(p, parcel);
 	}
 	if (copy)
-		join(p, copy);
+		pipe_join(p, copy);
 }
 
 void pipe_in(struct pipe *p, struct parcel *parcel)
@@ -392,23 +166,11 @@ void pipe_in(struct pipe *p, struct parcel *parcel)
 	if (p->up)
 		meet(p, parcel, &im);
 	else
-		drop(p, parcel, FATE_DOWN, parcel->arrived);
+		pipe_drop(p, parcel, FATE_DOWN, parcel->arrived);
 	tell(p, false);
 }
 
 /* ---- its life ---- */
-
-static void drop_waiting(struct pipe *p, int64_t now)
-{
-	struct parcel *parcel;
-
-	if (p->serving)
-		drop(p, p->serving, FATE_DOWN, now);
-	p->serving = NULL;
-	p->budget = 0;
-	while ((parcel = dequeue(p)))
-		drop(p, parcel, FATE_DOWN, now);
-}
 
 static bool has_slots(const struct shape *s)
 {
@@ -435,43 +197,18 @@ static struct wheel *begin_slots(struct pipe *p)
 	return ready;
 }
 
-/* A trace that is new begins now; what one had sent of a parcel stays sent. */
-static void change_sender(struct pipe *p, const struct shape *before)
-{
-	struct parcel *serving = p->serving;
-
-	p->rest = 0;
-	if (p->shape.trace && trace_equal(p->shape.trace, before->trace))
-		return;
-	p->budget = 0;
-	if (!p->shape.trace && !before->trace)
-		return;
-	if (p->busy_until < p->now)
-		p->busy_until = p->now;
-	if (p->shape.trace) {
-		p->trace_start = p->now;
-		p->opportunity = 0;
-		skip_opportunities(p, p->busy_until);
-	} else if (serving) {
-		p->serving = NULL;
-		transmit(p, serving, p->unsent);
-	}
-}
-
 int pipe_set(struct pipe *p, const struct shape *s, int64_t now)
 {
 	_cleanup_free_ struct wheel *ready = NULL;
-	_cleanup_shape_ struct shape before = p->shape;
+	struct shape before;
 
 	if (has_slots(s) && !p->ready) {
 		ready = begin_slots(p);
 		if (!ready)
 			return -ENOMEM;
 	}
-	if (impair_set(&p->impair, s)) {
-		before = (struct shape){0};
+	if (impair_set(&p->impair, s))
 		return -ENOMEM;
-	}
 	serve(p, now);
 	if (!has_slots(s) && p->ready)
 		end_slots(p);
@@ -479,9 +216,11 @@ int pipe_set(struct pipe *p, const struct shape *s, int64_t now)
 		p->ready = steal_ptr(ready);
 		p->slot = INT64_MIN;
 	}
+	before = p->shape;
 	shape_copy(&p->shape, s);
 	shape_queue(&p->shape, p->mtu, &p->limit, &p->limit_bytes);
-	change_sender(p, &before);
+	pipe_send_changed(p, &before);
+	shape_clear(&before);
 	serve(p, now);
 	tell(p, true);
 	return 0;
@@ -492,7 +231,7 @@ void pipe_set_up(struct pipe *p, bool up, int64_t now)
 	serve(p, now);
 	p->up = up;
 	if (!up)
-		drop_waiting(p, now);
+		pipe_drop_waiting(p, now);
 	tell(p, true);
 }
 
@@ -536,9 +275,9 @@ void pipe_free(struct pipe *p)
 
 	if (!p)
 		return;
-	drop_waiting(p, p->now);
+	pipe_drop_waiting(p, p->now);
 	while (p->ready && (t = wheel_pop(p->ready, INT64_MAX)))
-		drop(p, parcel_of(t), FATE_DOWN, p->now);
+		pipe_drop(p, parcel_of(t), FATE_DOWN, p->now);
 	free(p->ready);
 	impair_clear(&p->impair);
 	shape_clear(&p->shape);

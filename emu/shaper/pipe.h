@@ -41,11 +41,17 @@ struct pipe_ops {
 };
 
 struct pipe;
-/* path names the random streams ("link/h1-eth0"). start: when a trace begins. arg goes to ops. */
+/*
+ * path names the random streams ("link/h1-eth0"). start: when a trace begins (one that pipe_set() brings
+ * begins then). arg goes to ops. -ENOMEM.
+ */
 int pipe_new(const struct shape *s, uint32_t mtu, uint64_t seed, const char *path, int64_t start,
 	     const struct pipe_ops *ops, void *arg, struct pipe **ret);
 void pipe_free(struct pipe *p); /* parcels in its queue go to drop() as FATE_DOWN */
-/* In place: what waits stays in order and meets the new rate; what travels is not touched. */
+/*
+ * In place: what waits stays in order and meets the new rate, though it be more than a new limit; what
+ * travels is not touched. A table for the delay may have to be computed: see quantiles_get(). -ENOMEM.
+ */
 int pipe_set(struct pipe *p, const struct shape *s, int64_t now);
 /* A pipe that is down drops what comes, and what waits. */
 void pipe_set_up(struct pipe *p, bool up, int64_t now);
