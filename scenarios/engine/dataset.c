@@ -126,10 +126,10 @@ static int put_owners(const struct dataset *d, FILE *f)
 
 /* ---- manifest.json ---- */
 
-enum verdict { VERDICT_OK, VERDICT_FAILED, VERDICT_SKIPPED, VERDICTS };
+enum judgement { VERDICT_OK, VERDICT_FAILED, VERDICT_SKIPPED, VERDICTS };
 
 /* Skipped: the run was stopped before it began. */
-static enum verdict verdict_of(const struct result *r)
+static enum judgement verdict_of(const struct result *r)
 {
 	if (!r->outcome || !strncmp(r->outcome, "skipped", 7))
 		return VERDICT_SKIPPED;
@@ -235,6 +235,8 @@ static int put_manifest(const struct dataset *d, FILE *f)
 	json_kv_uint(&j, "owners_lost", d->lost_owners);
 	json_object_end(&j);
 	put_counts(d, &j);
+	if (r == 0)
+		r = changes_put(d->changes, d->net, &j);
 	json_kv_num(&j, "start", (double)(d->start / NSEC_PER_USEC) / 1e6);
 	json_kv_num(&j, "duration", (double)d->duration / NSEC_PER_SEC);
 	json_kv_num(&j, "wall", (double)(d->wall / NSEC_PER_MSEC) / 1e3);
@@ -359,7 +361,7 @@ int dataset_summary(const struct dataset *d, struct flow_table *flows, struct ru
 	for (size_t i = 0; i < d->plan->n && r == 0; i++) {
 		const struct activity_label *l = &d->plan->activities[i].label;
 		struct run_row *row = find_row(&s, l->scenario, l->class);
-		enum verdict v = verdict_of(&d->results[i]);
+		enum judgement v = verdict_of(&d->results[i]);
 
 		if (!row) {
 			r = -ENOMEM;

@@ -76,8 +76,9 @@ static void test_read_again(void **state)
 	_cleanup_plan_ struct plan plan = { 0 };
 	_cleanup_net_ struct net net = { 0 }, again = { 0 };
 	_cleanup_free_ char *text = NULL, *path = NULL;
+	struct changes changes = { 0 };
 	struct dataset d = { .out = folder, .out_fd = at, .net = &net, .uses = &uses,
-			     .plan = &plan };
+			     .plan = &plan, .changes = &changes };
 	char written[8192] = "";
 	int fd;
 

@@ -158,6 +158,111 @@ static void longer_is_the_same_and_more(void **state)
 	lab_free(&b);
 }
 
+/* Is every line of part one of whole's, in the same order? */
+static size_t assert_part(const char *whole, const char *part)
+{
+	size_t left_out = 0;
+
+	while (*whole) {
+		size_t n = strcspn(whole, "\n") + 1;
+
+		if (!strncmp(whole, part, n))
+			part += n;
+		else
+			left_out++;
+		whole += n;
+	}
+	assert_string_equal(part, "");
+	return left_out;
+}
+
+/*
+ * What falls into a time when its scenario is stopped is left out; the others keep their numbers, times and
+ * inputs, and so do all clients of other scenarios.
+ */
+static void stopped_scenarios_begin_nothing(void **state)
+{
+	static const struct {
+		const char *sections;
+		int64_t from[2], to[2]; /* s, stopped */
+	} rows[] = {
+		{ "[at 10s]\nscenario good = stop\n", { 10 }, { 60 } },
+		{ "[at 30s]\nscenario good = start\n[at 10s]\nscenario good = stop\n", { 10 }, { 30 } },
+		{ "[at 20s]\nscenario good = start\n", { 0 }, { 20 } },
+		{ "[at 20s]\nscenario good = start\n[at 40s]\nscenario good = stop\n",
+		  { 0, 40 }, { 20, 60 } },
+		{ "[at 0s]\nscenario good = stop\n[at 50s]\nscenario good = start\n"
+		  "[at 50s]\nscenario good = stop\n", { 0 }, { 60 } },
+	};
+	static const char both[] = "[scenario good]\nserver = files\nclients = h{1..3}\n"
+				   "every = exponential(2s)\n[scenario web]\nserver = www\n"
+				   "clients = h{1..3}\nevery = exponential(1s)\n";
+	struct lab all, l;
+
+	lab_make(&all, both, 7);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *text = NULL, *whole = NULL, *part = NULL;
+		size_t want = 0, n = 0;
+
+		assert_true(asprintf(&text, "%s%s", both, rows[i].sections) > 0);
+		lab_make(&l, text, 7);
+		assert_client_equal(&all, &l, "h2", "web", true);
+		whole = client_text(&all, "h2", "good");
+		part = client_text(&l, "h2", "good");
+		for (size_t k = 0; k < all.plan.n; k++) {
+			const struct plan_activity *a = &all.plan.activities[k];
+			bool stopped = false;
+
+			for (int s = 0; s < 2; s++)
+				stopped |= a->start >= rows[i].from[s] * NSEC_PER_SEC &&
+					   a->start < rows[i].to[s] * NSEC_PER_SEC;
+			if (!strcmp(client_of(&all, a), "h2") && !strcmp(a->label.scenario, "good"))
+				want += stopped;
+		}
+		n = assert_part(whole, part);
+		assert_int_equal(n, want);
+		assert_true(n > 0);
+		lab_free(&l);
+	}
+	lab_free(&all);
+}
+
+static void count_counts_what_was_left_out(void **state)
+{
+	struct lab l;
+
+	lab_make(&l, "[scenario good]\nserver = files\nclients = h1\nevery = 2s\ncount = 10\n"
+		     "[at 10s]\nscenario good = start\n", 7);
+	assert_in_range(l.plan.n, 4, 6);
+	for (size_t i = 0; i < l.plan.n; i++) {
+		assert_int_equal(l.plan.activities[i].id, i + 1);
+		assert_int_equal(l.plan.activities[i].number, 10 - l.plan.n + i + 1);
+		assert_true(l.plan.activities[i].start >= 10 * NSEC_PER_SEC);
+	}
+	lab_free(&l);
+}
+
+static void unused_scenarios_cannot_be_stopped(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "gooe", "there is no [scenario gooe] in this file; did you mean 'good'?" },
+		{ "web", "there is no [scenario web] in this file" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *text = NULL;
+		struct lab l;
+
+		assert_true(asprintf(&text, "[at 1s]\nscenario good = stop\nscenario %s = stop\n%s",
+				     rows[i][0], three) > 0);
+		assert_true(lab_load(&l, text, 7, MINUTE) < 0);
+		assert_int_equal(l.err.n, 1);
+		assert_int_equal(l.err.items[0].line, 9);
+		assert_string_equal(l.err.items[0].msg, rows[i][1]);
+		lab_free(&l);
+	}
+}
+
 static void ids_follow_the_clock(void **state)
 {
 	struct lab l;
@@ -351,6 +456,9 @@ int main(void)
 		cmocka_unit_test(another_seed_differs),
 		cmocka_unit_test(nobody_shifts_another),
 		cmocka_unit_test(longer_is_the_same_and_more),
+		cmocka_unit_test(stopped_scenarios_begin_nothing),
+		cmocka_unit_test(count_counts_what_was_left_out),
+		cmocka_unit_test(unused_scenarios_cannot_be_stopped),
 		cmocka_unit_test(ids_follow_the_clock),
 		cmocka_unit_test(subs_go_round),
 		cmocka_unit_test(count_and_subs_limit),
