@@ -72,7 +72,7 @@ void flow_community_id(const struct flow *f, char buf[32])
 	base64(digest, sizeof(digest), buf + 2);
 }
 
-void flow_uid(const struct flow *f, char buf[19])
+void flow_uid(const struct flow *f, char buf[FLOW_UID_SIZE])
 {
 	static const char digits[] =
 		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

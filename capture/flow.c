@@ -212,6 +212,7 @@ static void start_flow(struct flow_table *t, struct flow_entry *e, const struct 
 	f->orig.port = k->port[orig];
 	f->resp.port = k->port[!orig];
 	f->first = f->last = fp->ts;
+	flow_uid(f, f->uid);
 	f->iface = fp->iface;
 	e->want = vantage_of(t, f->family, f->orig.ip);
 	e->provisional = e->want != FLOW_NO_IFACE && e->want != fp->iface;
@@ -382,6 +383,7 @@ int flow_table_add(struct flow_table *t, const struct flow_packet *fp, struct fl
 	if (!packet_parse(fp->data, fp->caplen, fp->len, &p))
 		return 0;
 	second = flow_key_of(&t->frags, &p, &k);
+	flow_frags_note(&t->frags, &p);
 	hash = key_hash(t, &k);
 	s = find_slot(t, &k, hash);
 	e = s->entry;
@@ -406,6 +408,20 @@ int flow_table_add(struct flow_table *t, const struct flow_packet *fp, struct fl
 	if (ret)
 		*ret = &e->flow;
 	return 1;
+}
+
+const struct flow *flow_table_find(struct flow_table *t, const struct flow_packet *fp)
+{
+	const struct flow_entry *e;
+	struct flow_key k;
+	struct packet p;
+	bool second;
+
+	if (!packet_parse(fp->data, fp->caplen, fp->len, &p))
+		return NULL;
+	second = flow_key_of(&t->frags, &p, &k);
+	e = find_slot(t, &k, key_hash(t, &k))->entry;
+	return e && !opens_next(t, e, dir_of(e, second), &p, fp) ? &e->flow : NULL;
 }
 
 size_t flow_table_count(const struct flow_table *t)

@@ -16,6 +16,7 @@
 #include "capture/owner.h"
 
 #define FLOW_HISTORY_MAX 32
+#define FLOW_UID_SIZE	 19
 #define FLOW_NO_IFACE	 UINT32_MAX
 
 struct flow_packet {
@@ -40,6 +41,7 @@ struct flow_side {
 
 struct flow {
 	uint64_t number; /* from 1, in order of first packet */
+	char uid[FLOW_UID_SIZE]; /* flow_uid() of its first packet, at whatever interface */
 	uint8_t family;	 /* AF_INET, AF_INET6 */
 	uint8_t proto;	 /* IPPROTO_* */
 	uint32_t iface;	 /* vantage */
@@ -53,6 +55,12 @@ struct flow {
 	/* Positions of packet comments that wait for the activity; the capture's, see capture.c. */
 	void *pending;
 };
+
+struct packet;
+/* What stands for ports in flows.csv, of one packet as it is: ICMP's are its type and the answer's. */
+void flow_ports(const struct packet *p, uint16_t *ret_src, uint16_t *ret_dst);
+/* "tcp", "udp", "icmp" or Zeek's "unknown_transport". */
+const char *flow_proto_name(uint8_t proto);
 
 struct flow_opts {
 	/* Idle times after which the same addresses are a new flow, ns; 0: Zeek's defaults. */
@@ -71,6 +79,8 @@ void flow_table_free(struct flow_table *t);
  * counted), 0 when it is of no flow (ARP and other non-IP).
  */
 int flow_table_add(struct flow_table *t, const struct flow_packet *p, struct flow **ret);
+/* The flow that a packet would be added to, or NULL; nothing is added or changed. */
+const struct flow *flow_table_find(struct flow_table *t, const struct flow_packet *fp);
 size_t flow_table_count(const struct flow_table *t);
 /* In order of first packet. */
 typedef int flow_fn(void *arg, const struct flow *f);
@@ -79,7 +89,7 @@ int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg);
 /* Zeek's conn_state: S0 S1 SF REJ S2 S3 RSTO RSTR RSTOS0 RSTRH SH SHR OTH. */
 const char *flow_conn_state(const struct flow *f);
 /* Zeek-like uid, "C" and 17 base-62 digits of a hash of addresses and first time stamp. */
-void flow_uid(const struct flow *f, char buf[19]);
+void flow_uid(const struct flow *f, char buf[FLOW_UID_SIZE]);
 /* "1:" and base64 of SHA-1. */
 void flow_community_id(const struct flow *f, char buf[32]);
 /* A service by payload or well-known port: "ftp", "ftp-data", "ssh", "http", "ssl", "dns", or "". */

@@ -23,7 +23,7 @@ int flow_write_csv_header(FILE *f)
 	return ferror(f) ? -EIO : 0;
 }
 
-static const char *proto_name(uint8_t proto)
+const char *flow_proto_name(uint8_t proto)
 {
 	switch (proto) {
 	case IPPROTO_TCP:
@@ -124,18 +124,17 @@ static void write_hosts(struct csv *c, const struct flow *fl, const struct net *
 
 int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *owners, FILE *f)
 {
-	char uid[19], community[32];
+	char community[32];
 	int64_t duration;
 	struct csv c;
 
-	flow_uid(fl, uid);
 	flow_community_id(fl, community);
 	csv_open(&c, f);
 	csv_time(&c, fl->first);
-	csv_str(&c, uid);
+	csv_str(&c, fl->uid);
 	write_addr(&c, fl->family, &fl->orig);
 	write_addr(&c, fl->family, &fl->resp);
-	csv_str(&c, proto_name(fl->proto));
+	csv_str(&c, flow_proto_name(fl->proto));
 	csv_str(&c, flow_service(fl));
 	if (__builtin_sub_overflow(fl->last, fl->first, &duration))
 		duration = INT64_MAX;

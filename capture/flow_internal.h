@@ -83,6 +83,8 @@ struct flow_expected {
 	unsigned next, n;
 };
 
+/* Remembers the ports of a datagram's first fragment for the later ones. */
+void flow_frags_note(struct flow_frags *frags, const struct packet *p);
 /* The packet's key; true when the sender is its second end. */
 bool flow_key_of(struct flow_frags *frags, const struct packet *p, struct flow_key *ret);
 /*

@@ -53,39 +53,52 @@ static struct flow_frag *frag_slot(struct flow_frags *t, const struct packet *p)
 }
 
 /* The ports of a datagram stand in its first fragment only. */
-static void fragment_ports(struct flow_frags *t, const struct packet *p, uint16_t *sport,
-			   uint16_t *dport)
+static void later_ports(struct flow_frags *t, const struct packet *p, uint16_t *sport,
+			uint16_t *dport)
 {
-	struct flow_frag *f = frag_slot(t, p);
+	const struct flow_frag *f = frag_slot(t, p);
 
-	if (!p->later_fragment) {
-		f->used = true;
-		memcpy(f->src, p->src, 16);
-		memcpy(f->dst, p->dst, 16);
-		f->id = p->frag_id;
-		f->proto = p->proto;
-		f->family = p->family;
-		f->sport = *sport;
-		f->dport = *dport;
-	} else if (f->used && f->id == p->frag_id && f->proto == p->proto &&
-		   f->family == p->family && !memcmp(f->src, p->src, 16) &&
-		   !memcmp(f->dst, p->dst, 16)) {
+	if (f->used && f->id == p->frag_id && f->proto == p->proto && f->family == p->family &&
+	    !memcmp(f->src, p->src, 16) && !memcmp(f->dst, p->dst, 16)) {
 		*sport = f->sport;
 		*dport = f->dport;
 	}
 }
 
-bool flow_key_of(struct flow_frags *frags, const struct packet *p, struct flow_key *ret)
+void flow_ports(const struct packet *p, uint16_t *ret_src, uint16_t *ret_dst)
 {
-	uint16_t sport = p->sport, dport = p->dport;
-
+	*ret_src = p->sport;
+	*ret_dst = p->dport;
 	if (p->has_icmp) {
 		int other = flow_icmp_counterpart(p->family, p->icmp_type);
 
-		sport = p->icmp_type;
-		dport = other >= 0 ? (uint16_t)other : p->icmp_code;
+		*ret_src = p->icmp_type;
+		*ret_dst = other >= 0 ? (uint16_t)other : p->icmp_code;
 	}
-	if (p->fragment)
-		fragment_ports(frags, p, &sport, &dport);
+}
+
+void flow_frags_note(struct flow_frags *frags, const struct packet *p)
+{
+	struct flow_frag *f;
+
+	if (!p->fragment || p->later_fragment)
+		return;
+	f = frag_slot(frags, p);
+	f->used = true;
+	memcpy(f->src, p->src, 16);
+	memcpy(f->dst, p->dst, 16);
+	f->id = p->frag_id;
+	f->proto = p->proto;
+	f->family = p->family;
+	flow_ports(p, &f->sport, &f->dport);
+}
+
+bool flow_key_of(struct flow_frags *frags, const struct packet *p, struct flow_key *ret)
+{
+	uint16_t sport, dport;
+
+	flow_ports(p, &sport, &dport);
+	if (p->later_fragment)
+		later_ports(frags, p, &sport, &dport);
 	return make_key(p, sport, dport, ret);
 }
