@@ -68,7 +68,8 @@ struct link_opts {
 	const struct ini_section *s;
 	char *dir, *shared;	 /* of a struct shape_source */
 	struct shape shape[2];	 /* drawn values are not yet those of a link */
-	bool drew[2];
+	bool *drew[2];		 /* of each key of the section */
+	bool draws[2];		 /* any of them */
 	enum link_engine engine;
 	uint64_t mtu; /* 0: not given */
 };
@@ -77,6 +78,8 @@ static void link_opts_free(struct link_opts *o)
 {
 	free(o->dir);
 	free(o->shared);
+	free(o->drew[0]);
+	free(o->drew[1]);
 	shape_clear(&o->shape[0]);
 	shape_clear(&o->shape[1]);
 }
@@ -89,24 +92,30 @@ static bool has_end(char direction, int end)
 
 /*
  * The keys for packets that leave one end; a key for one direction wins over one for both, wherever it
- * stands. A bad value of both is reported for the first end.
+ * stands. Both are read, so that both are checked; a bad value of both ends is reported for the first.
  */
-static int set_shape(const struct net *net, const struct ini_section *s, int end,
-		     const struct shape_source *src, struct shape *shape, struct err *err)
+static int set_shape(const struct net *net, struct link_opts *o, int end, struct err *err)
 {
 	int result = 0;
 
 	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < s->n_keys; i++) {
-			const struct ini_key *k = &s->keys[i];
+		for (size_t i = 0; i < o->s->n_keys; i++) {
+			const struct ini_key *k = &o->s->keys[i];
 			_cleanup_free_ char *why = NULL;
 			char direction = 0;
 			const char *key = shape_key(k->name, &direction);
+			struct shape_source src = {
+			    .dir = o->dir,
+			    .seed = net->seed,
+			    .shared = o->shared,
+			    .drew = &o->drew[end][i],
+			};
 			int r;
 
 			if (!key || !direction != !pass || !has_end(direction, end))
 				continue;
-			r = shape_set(shape, key, k->value, src, &why);
+			r = shape_set(&o->shape[end], key, k->value, &src, &why);
+			o->draws[end] = o->draws[end] || o->drew[end][i];
 			if (r < 0)
 				result = r;
 			if (r < 0 && (!end || direction))
@@ -147,22 +156,12 @@ static int check_shape(const struct net *net, const struct ini_section *s, int e
 /* Both directions, as they are where nothing is drawn; what one fault says of both is said once. */
 static int set_shapes(const struct net *net, struct link_opts *o, struct err *err)
 {
-	int result = 0;
+	int result = set_shape(net, o, 0, err), r = set_shape(net, o, 1, err);
 
-	for (int end = 0; end < 2; end++) {
-		struct shape_source src = {
-		    .dir = o->dir,
-		    .seed = net->seed,
-		    .shared = o->shared,
-		    .drew = &o->drew[end],
-		};
-		int r = set_shape(net, o->s, end, &src, &o->shape[end], err);
-
-		result = result ? result : r;
-	}
-	if (result == 0 && !o->drew[0])
+	result = result ? result : r;
+	if (result == 0 && !o->draws[0])
 		result = check_shape(net, o->s, 0, &o->shape[0], err);
-	if (result == 0 && !o->drew[1] && !shape_equal(&o->shape[0], &o->shape[1]))
+	if (result == 0 && !o->draws[1] && !shape_equal(&o->shape[0], &o->shape[1]))
 		result = check_shape(net, o->s, 1, &o->shape[1], err);
 	return result;
 }
@@ -179,7 +178,9 @@ static int parse_opts(const struct net *net, const struct ini_section *s, struct
 		o->shared = NULL;
 	if (slash)
 		o->dir = slash == net->file ? strdup("/") : strndup(net->file, slash - net->file);
-	if (!o->shared || (slash && !o->dir))
+	for (int end = 0; end < 2; end++)
+		o->drew[end] = calloc(s->n_keys + 1, sizeof(*o->drew[end]));
+	if (!o->shared || (slash && !o->dir) || !o->drew[0] || !o->drew[1])
 		return err_sys(err, ENOMEM, "reading links");
 	for (size_t i = 0; i < s->n_keys; i++) {
 		const struct ini_key *k = &s->keys[i];
@@ -225,30 +226,51 @@ static char *draw_path(const struct net *net, uint32_t link, int end)
 	return r < 0 ? NULL : path;
 }
 
-/* The shape of one direction of a link, with its own draws. */
+/* Is there a key for this direction only, beside this one for both? */
+static bool is_overridden(const struct ini_section *s, size_t key, int end)
+{
+	char direction = 0, other;
+	const char *name = shape_key(s->keys[key].name, &direction), *k;
+
+	for (size_t i = 0; i < s->n_keys && !direction; i++) {
+		other = 0;
+		k = shape_key(s->keys[i].name, &other);
+		if (k && k == name && other && has_end(other, end))
+			return true;
+	}
+	return false;
+}
+
+/* The shape of one direction of a link; what was drawn for the section is drawn for it. */
 static int give_shape(struct net *net, uint32_t link, int end, const struct link_opts *o,
 		      struct err *err)
 {
 	struct shape *shape = &net->links[link].shape[end];
 	_cleanup_free_ char *path = NULL;
-	int r;
 
 	shape_copy(shape, &o->shape[end]);
-	if (!o->drew[end])
+	if (!o->draws[end])
 		return 0;
 	path = draw_path(net, link, end);
 	if (!path)
 		return err_sys(err, ENOMEM, "reading links");
+	for (size_t i = 0; i < o->s->n_keys; i++) {
+		const struct ini_key *k = &o->s->keys[i];
+		_cleanup_free_ char *why = NULL;
+		char direction;
+		struct shape_source src = {
+		    .dir = o->dir,
+		    .seed = net->seed,
+		    .path = path,
+		    .shared = o->shared,
+		};
 
-	struct shape_source src = {
-	    .dir = o->dir,
-	    .seed = net->seed,
-	    .path = path,
-	    .shared = o->shared,
-	};
-
-	r = set_shape(net, o->s, end, &src, shape, err);
-	return r < 0 ? r : check_shape(net, o->s, end, shape, err);
+		if (!o->drew[end][i] || is_overridden(o->s, i, end))
+			continue;
+		if (shape_set(shape, shape_key(k->name, &direction), k->value, &src, &why) < 0)
+			return topo_bad_value(net, k, why, err);
+	}
+	return check_shape(net, o->s, end, shape, err);
 }
 
 static int add_link(struct net *net, uint32_t a, uint32_t b, int line, const struct link_opts *o,

@@ -16,7 +16,7 @@ static void need(int truth)
 
 static void try_dist(const char *s)
 {
-	for (int unit = DIST_NUMBER; unit <= DIST_SIZE; unit++) {
+	for (int unit = DIST_NUMBER; unit <= DIST_SHARE; unit++) {
 		_cleanup_free_ char *why = NULL;
 		struct dist d;
 		struct rng r;
@@ -54,8 +54,13 @@ static void try_units(const char *s)
 		     v == back);
 	if (!units_parse_share(s, false, &x, &why))
 		need(x >= 0 && x <= 1);
-	if (!units_parse_share(s, true, &x, &why))
+	if (!units_parse_share(s, true, &x, &why)) {
+		double x_back;
+
 		need(x >= 0 && isfinite(x));
+		units_format_share(buf, sizeof(buf), x);
+		need(!units_parse_share(buf, true, &x_back, &why) && x_back == x);
+	}
 	if (!units_parse_number(s, &x, &why))
 		need(isfinite(x));
 	if (!units_parse_uint(s, 3, 1000, &v, &why))

@@ -9,6 +9,7 @@
 
 #include "core/units.h"
 #include "emu/topo.h"
+#include "emu/trace.h"
 
 #define EXAMPLES TEST_DATA "/../../../examples/"
 
@@ -54,16 +55,11 @@ static void same_node(const struct node *a, const struct node *b)
 	}
 }
 
-static void same_shape(const struct shape *a, const struct shape *b)
-{
-	assert_true(a->rate == b->rate && a->delay == b->delay && a->jitter == b->jitter);
-	assert_true(a->dist == b->dist && a->loss == b->loss && a->limit == b->limit);
-}
-
 static void same_net(const struct net *a, const struct net *b)
 {
 	assert_string_equal(a->name, b->name);
 	assert_true(a->seed == b->seed && a->subnet == b->subnet && a->prefix == b->prefix);
+	assert_int_equal(a->engine, b->engine);
 	assert_true(a->ipv6 == b->ipv6 && a->random_addrs == b->random_addrs &&
 		    a->drawn_hostnames == b->drawn_hostnames);
 	assert_int_equal(a->n_nodes, b->n_nodes);
@@ -85,8 +81,9 @@ static void same_net(const struct net *a, const struct net *b)
 
 		assert_true(x->iface[0] == y->iface[0] && x->iface[1] == y->iface[1]);
 		assert_int_equal(x->mtu, y->mtu);
-		same_shape(&x->shape[0], &y->shape[0]);
-		same_shape(&x->shape[1], &y->shape[1]);
+		assert_int_equal(x->engine, y->engine);
+		assert_true(shape_equal(&x->shape[0], &y->shape[0]));
+		assert_true(shape_equal(&x->shape[1], &y->shape[1]));
 	}
 }
 
@@ -122,7 +119,7 @@ static void round_trip(const struct net *net)
 
 static const char rich[] =
     "[network]\nname = rich\nseed = 18446744073709551615\nsubnet = 172.16.0.0/12\n"
-    "addresses = random\nhostnames = drawn\nipv6 = yes\nscenario_path = ./mine\n"
+    "addresses = random\nhostnames = drawn\nipv6 = yes\nscenario_path = ./mine\nengine = netem\n"
     "[host lone]\nhostname = lone\n[link lone r1]\naddress r1 = 172.17.0.9\nmtu = 9000\n"
     "[switch s{1..3}]\n[router r{1..2}]\n"
     "[host h{1..6}]\nswitch = s1\nrate = 123456789bit\ndelay = 1.000001ms 333ns pareto\n"
@@ -150,7 +147,8 @@ static void rich_file_round_trips(void **state)
 
 static void examples_round_trip(void **state)
 {
-	static const char *const files[] = {"two.ini", "single200.ini", "wan.ini"};
+	static const char *const files[] = {"two.ini", "single200.ini", "wan.ini",
+					      "cellular.ini"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		_cleanup_net_ struct net net;
@@ -284,6 +282,86 @@ static void shapes(void **state)
 	assert_true(net.links[1].shape[0].rate == 0);
 }
 
+/* The shape of packets that leave one node towards the other. */
+static const struct shape *shape_between(const struct net *net, const char *from, const char *to)
+{
+	for (size_t i = 0; i < net->n_links; i++)
+		for (int end = 0; end < 2; end++) {
+			const struct link *l = &net->links[i];
+
+			if (!strcmp(net->nodes[net->ifaces[l->iface[end]].node].name, from) &&
+			    !strcmp(net->nodes[net->ifaces[l->iface[!end]].node].name, to))
+				return &l->shape[end];
+		}
+	fail_msg("no link from %s to %s", from, to);
+	return NULL;
+}
+
+#define DRAWS "switch = s1\ndelay = uniform(10ms, 50ms) uniform(0ms, 10ms) normal\n" \
+	      "rate> = shared(uniform(1mbit, 10mbit))\nlimit = uniform(10, 1000)\nlimit< = 7\n"
+
+/* Each direction of each link has its own values, whatever else is in the file. */
+static void links_draw(void **state)
+{
+	_cleanup_net_ struct net net, more, other;
+
+	read_text("[switch s1]\n[host h{1..3}]\n" DRAWS, &net);
+	read_text("[switch s0 s1]\n[host h0]\nswitch = s1\n[host h{1..3}]\n" DRAWS
+		  "[link s0 s1]\nloss = uniform(1%, 2%)\n", &more);
+	read_text("[network]\nseed = 2\n[switch s1]\n[host h{1..3}]\n" DRAWS, &other);
+	for (int i = 1; i <= 3; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "h%d", i);
+		const struct shape *up = shape_between(&net, name, "s1");
+		const struct shape *down = shape_between(&net, "s1", name);
+
+		assert_in_range(up->delay, 10 * NSEC_PER_MSEC, 50 * NSEC_PER_MSEC);
+		assert_true(up->delay != down->delay && up->jitter != down->jitter);
+		assert_true(down->limit == 7 && up->limit != 7 && !down->rate);
+		assert_int_equal(up->rate, shape_between(&net, "h1", "s1")->rate);
+		assert_true(i == 1 || up->delay != shape_between(&net, "h1", "s1")->delay);
+		assert_true(shape_equal(up, shape_between(&more, name, "s1")));
+		assert_true(shape_equal(down, shape_between(&more, "s1", name)));
+		assert_true(up->delay != shape_between(&other, name, "s1")->delay);
+	}
+	assert_true(shape_is_none(shape_between(&more, "h0", "s1")));
+	assert_true(more.links[4].shape[0].loss >= 0.01 && !more.links[4].shape[0].delay);
+	round_trip(&net);
+	round_trip(&more);
+}
+
+/* A trace is read once for all hosts of a section. */
+static void links_share_files(void **state)
+{
+	_cleanup_net_ struct net net;
+	const struct shape *a, *b;
+
+	read_text("[switch s1]\n[host h{1..3}]\nswitch = s1\ntrace = " TEST_DATA
+		  "/cell.trace\ndelay = uniform(1ms, 2ms)\n", &net);
+	a = shape_between(&net, "h1", "s1");
+	b = shape_between(&net, "h3", "s1");
+	assert_non_null(a->trace);
+	assert_ptr_equal(a->trace, b->trace);
+	assert_int_equal(a->trace->refs, 3);
+	round_trip(&net);
+}
+
+static void engines(void **state)
+{
+	_cleanup_net_ struct net net;
+	_cleanup_free_ char *text = NULL;
+
+	read_text("[network]\nengine = shaper\n[switch s1]\n[host h1]\nswitch = s1\n[host h2]\n"
+		  "[link h2 s1]\nengine = netem\n", &net);
+	assert_int_equal(net.links[0].engine, ENGINE_SHAPER);
+	assert_int_equal(net.links[1].engine, ENGINE_NETEM);
+	text = printed(&net);
+	assert_non_null(strstr(text, "\nengine = shaper\n"));
+	assert_non_null(strstr(text, "\nengine = netem\n"));
+	round_trip(&net);
+}
+
 static void seed_overrides(void **state)
 {
 	_cleanup_net_ struct net a, b, c;
@@ -349,6 +427,9 @@ int main(void)
 	    cmocka_unit_test(sections_above),
 	    cmocka_unit_test(bad_sections_above),
 	    cmocka_unit_test(shapes),
+	    cmocka_unit_test(links_draw),
+	    cmocka_unit_test(links_share_files),
+	    cmocka_unit_test(engines),
 	    cmocka_unit_test(seed_overrides),
 	    cmocka_unit_test(share_and_scenario_path),
 	    cmocka_unit_test(order_is_free),

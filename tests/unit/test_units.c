@@ -199,6 +199,11 @@ static void test_format(void **state)
 	assert_string_equal(units_format_size(buf, sizeof(buf), 1500), "1500B");
 	assert_string_equal(units_format_size(buf, sizeof(buf), 0), "0B");
 	assert_string_equal(units_format_size(buf, sizeof(buf), 64000), "64kB");
+	assert_string_equal(units_format_share(buf, sizeof(buf), 0), "0%");
+	assert_string_equal(units_format_share(buf, sizeof(buf), 0.5), "50%");
+	assert_string_equal(units_format_share(buf, sizeof(buf), 0.001), "0.1%");
+	assert_string_equal(units_format_share(buf, sizeof(buf), 2), "200%");
+	assert_string_equal(units_format_share(buf, sizeof(buf), 0.000123), "0.0123%");
 	assert_string_equal(units_human_size(buf, sizeof(buf), 999), "999 B");
 	assert_string_equal(units_human_size(buf, sizeof(buf), 1234567), "1.2 MB");
 	assert_string_equal(units_human_size(buf, sizeof(buf), 999999), "1.0 MB");
