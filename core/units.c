@@ -9,6 +9,8 @@
 #include <time.h>
 
 #define UNITS_DECIMALS 18 /* most that a number may have; 10^18 fits 64 bits */
+/* Of a percentage: with 10 a share up to 9,000 is one quotient of integers that a double holds exactly. */
+#define UNITS_SHARE_DECIMALS 10
 
 struct unit {
 	const char *name;
@@ -203,8 +205,11 @@ int units_parse_share(const char *s, bool over_one, double *ret_share, const cha
 				 : "a share is written with %, as in 50%";
 		return -EINVAL;
 	}
-	/* with 18 decimals, 64 bits do not reach 100 */
-	if (!over_one && d.decimals < 18 && d.mantissa > 100 * pow10_u64(d.decimals)) {
+	if (d.decimals > UNITS_SHARE_DECIMALS) {
+		*ret_why = "is finer than 0.0000000001%";
+		return -EINVAL;
+	}
+	if (!over_one && d.mantissa > 100 * pow10_u64(d.decimals)) {
 		*ret_why = "is over 100%";
 		return -EINVAL;
 	}
@@ -340,7 +345,7 @@ const char *units_format_share(char *buf, size_t size, double share)
 	const char *why;
 	double back;
 
-	for (int places = 0; places <= UNITS_DECIMALS; places++) {
+	for (int places = 0; places <= UNITS_SHARE_DECIMALS; places++) {
 		int n = snprintf(text, sizeof(text) - 1, "%.*f", places, share * 100);
 
 		if (n < 0 || (size_t)n >= sizeof(text) - 1)

@@ -53,6 +53,12 @@ static int set_model(struct shape_reader *r, const char *args, size_t max, doubl
 	return n;
 }
 
+/* What is left of a whole, as the nearest share that can be written. */
+static double rest_of(double share)
+{
+	return round((1 - share) * 1e12) / 1e12;
+}
+
 static int check_sum(const struct shape_reader *r, double a, double b, const char *sum)
 {
 	return a + b > 1 + 1e-9 ? shape_refuse(r, "%s is over 100%%", sum) : 0;
@@ -68,7 +74,7 @@ static int set_loss_state(struct shape_reader *r, const char *args, struct shape
 	if (n < 0)
 		return n;
 	if (isnan(p[1]))
-		p[1] = 1 - p[0];
+		p[1] = rest_of(p[0]);
 	n = check_sum(r, p[0], p[4], "p13 + p14");
 	if (n == 0)
 		n = check_sum(r, p[1], p[2], "p31 + p32");
@@ -90,7 +96,7 @@ static int set_loss_gemodel(struct shape_reader *r, const char *args, struct sha
 	if (n < 0)
 		return n;
 	if (isnan(p[1]))
-		p[1] = 1 - p[0];
+		p[1] = rest_of(p[0]);
 	if (p[0] > 0 && given > 1 && p[1] <= 0)
 		return shape_refuse(r, "with r of 0%% the bad state never ends");
 	s->loss_model = LOSS_GEMODEL;

@@ -58,6 +58,7 @@ static void texts_round_trip(void **state)
 	    {"loss=state(1%)", "loss=state(1%, 99%, 0%, 100%, 0%)"},
 	    {"loss=state(1%,20%)", "loss=state(1%, 20%, 0%, 100%, 0%)"},
 	    {"loss=state(1%, 20%, 10%, 30%, 0.5%)", NULL},
+	    {"loss=gemodel(71%)", "loss=gemodel(71%, 29%, 100%, 0%)"},
 	    {"loss=state(0%)", "none"},
 	    {"loss=gemodel(1%)", "loss=gemodel(1%, 99%, 100%, 0%)"},
 	    {"loss=gemodel(1%, 10%)", "loss=gemodel(1%, 10%, 100%, 0%)"},

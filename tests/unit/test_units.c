@@ -116,7 +116,7 @@ static void test_size(void **state)
 static void test_share(void **state)
 {
 	static const char *const bad[] = {"", "50", "0.5", "101%", "-1%", "50%%", "%", "50 %",
-					  "100.000000000000001%", "101.0%"};
+					  "100.000000000000001%", "101.0%", "0.00000000001%"};
 	const char *why;
 	double v = -1;
 
@@ -204,6 +204,8 @@ static void test_format(void **state)
 	assert_string_equal(units_format_share(buf, sizeof(buf), 0.001), "0.1%");
 	assert_string_equal(units_format_share(buf, sizeof(buf), 2), "200%");
 	assert_string_equal(units_format_share(buf, sizeof(buf), 0.000123), "0.0123%");
+	assert_string_equal(units_format_share(buf, sizeof(buf), 1e-12), "0.0000000001%");
+	assert_string_equal(units_format_share(buf, sizeof(buf), 1.0 / 3), "33.3333333333%");
 	assert_string_equal(units_human_size(buf, sizeof(buf), 999), "999 B");
 	assert_string_equal(units_human_size(buf, sizeof(buf), 1234567), "1.2 MB");
 	assert_string_equal(units_human_size(buf, sizeof(buf), 999999), "1.0 MB");
