@@ -7,6 +7,7 @@
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -14,6 +15,7 @@
 #include "core/log.h"
 #include "emu/build.h"
 #include "emu/netns.h"
+#include "emu/shaper/shaper.h"
 
 #define FDS_NODE  6   /* namespace, init, its pidfd, cgroup, and two for a program */
 #define FDS_OTHER 256 /* everything that does not grow with the network */
@@ -55,6 +57,22 @@ static int copy_binds(struct emu *e, const struct emu_opts *opts)
 	return 0;
 }
 
+/* As the model has them. */
+static int copy_links(struct emu *e)
+{
+	size_t i;
+
+	e->links = calloc(e->net->n_links ? e->net->n_links : 1, sizeof(*e->links));
+	if (!e->links)
+		return -ENOMEM;
+	for (i = 0; i < e->net->n_links; i++) {
+		e->links[i].up = true;
+		shape_copy(&e->links[i].shape[0], &e->net->links[i].shape[0]);
+		shape_copy(&e->links[i].shape[1], &e->net->links[i].shape[1]);
+	}
+	return 0;
+}
+
 static int emu_new(const struct net *net, const struct emu_opts *opts, struct loop *loop,
 		   struct emu **ret)
 {
@@ -68,6 +86,7 @@ static int emu_new(const struct net *net, const struct emu_opts *opts, struct lo
 	e->loop = loop;
 	e->run.lock_fd = -1;
 	e->fabric_fd = -1;
+	e->egress_bpf_fd = -1;
 	e->next_prog = 1;
 	e->offload = opts->offload;
 	e->sealed = opts->sealed;
@@ -81,6 +100,13 @@ static int emu_new(const struct net *net, const struct emu_opts *opts, struct lo
 		r = copy_binds(e, opts);
 	else
 		r = -ENOMEM;
+	if (r >= 0)
+		r = copy_links(e);
+	/* Links that are made anew need it as long as the network is. */
+	if (r >= 0 && opts->egress_bpf_fd >= 0) {
+		e->egress_bpf_fd = fcntl(opts->egress_bpf_fd, F_DUPFD_CLOEXEC, 0);
+		r = e->egress_bpf_fd < 0 ? -errno : 0;
+	}
 	if (r < 0) {
 		emu_down(e);
 		return r;
@@ -101,7 +127,7 @@ static void sweep(void)
 		log_info("swept what %d dead run%s left", n, n == 1 ? "" : "s");
 }
 
-static int build(struct emu *e, const struct emu_opts *opts, struct err *err)
+static int build(struct emu *e, struct err *err)
 {
 	int r;
 
@@ -109,7 +135,7 @@ static int build(struct emu *e, const struct emu_opts *opts, struct err *err)
 	r = netns_new(&e->fabric_fd, 1, false, err);
 	if (r < 0)
 		return r;
-	r = build_check(e->net, err);
+	r = build_check(e, err);
 	if (r < 0)
 		return r;
 	r = raise_fd_limit(e->net, err);
@@ -123,7 +149,7 @@ static int build(struct emu *e, const struct emu_opts *opts, struct err *err)
 	if (r < 0)
 		return r;
 	r = build_namespaces(e, err);
-	return r < 0 ? r : build_network(e, opts->egress_bpf_fd, err);
+	return r < 0 ? r : build_network(e, err);
 }
 
 int emu_up(const struct net *net, const struct emu_opts *opts, struct loop *loop, struct emu **ret,
@@ -135,7 +161,7 @@ int emu_up(const struct net *net, const struct emu_opts *opts, struct loop *loop
 	r = emu_new(net, opts, loop, &e);
 	if (r < 0)
 		return err_sys(err, -r, "cannot make the network %s", net->name);
-	r = build(e, opts, err);
+	r = build(e, err);
 	if (r < 0) {
 		if (!err->n)
 			err_sys(err, -r, "cannot make the network %s", net->name);
@@ -161,6 +187,17 @@ static void end_hosts(struct emu *e)
 	}
 }
 
+static void free_links(struct emu *e)
+{
+	size_t i;
+
+	for (i = 0; e->links && i < e->net->n_links; i++) {
+		shape_clear(&e->links[i].shape[0]);
+		shape_clear(&e->links[i].shape[1]);
+	}
+	free(e->links);
+}
+
 static void free_strings(struct emu *e)
 {
 	size_t i;
@@ -181,8 +218,11 @@ void emu_down(struct emu *e)
 		return;
 	if (e->hosts)
 		end_hosts(e);
+	shaper_close(e->shaper);
 	if (e->fabric_fd >= 0)
 		close(e->fabric_fd);
+	if (e->egress_bpf_fd >= 0)
+		close(e->egress_bpf_fd);
 	if (e->cgroup)
 		r = cgroup_close(e->cgroup);
 	if (r < 0) {
@@ -194,6 +234,7 @@ void emu_down(struct emu *e)
 	}
 	host_close_files(e);
 	free_strings(e);
+	free_links(e);
 	free(e->hosts);
 	free(e);
 }

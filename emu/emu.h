@@ -22,6 +22,7 @@
 
 struct emu;
 struct prog;
+struct shaper; /* emu/shaper/shaper.h */
 
 /* A folder of the machine shown read-only in every host, at path. */
 struct emu_bind {
@@ -48,6 +49,8 @@ const char *emu_run_id(const struct emu *e);
 int emu_cgroup_fd(const struct emu *e);	       /* the run's cgroup v2 directory; stays the emu's */
 int emu_fabric_ns(const struct emu *e);	       /* stays the emu's */
 int emu_node_ns(const struct emu *e, uint32_t node); /* a switch's is the fabric */
+/* What serves links whose engine it is, stays the emu's; NULL while there are none. */
+struct shaper *emu_shaper(const struct emu *e);
 /* Global pid of the host's init, or 0 while it has none; /proc/PID/root is the host's file tree. */
 pid_t emu_node_init(const struct emu *e, uint32_t node);
 

@@ -19,13 +19,24 @@ struct host {
 	struct prog *progs; /* all not yet freed */
 };
 
+/* What a link does now; emu/link.h. */
+struct emu_link {
+	enum link_engine engine;
+	const char *why;
+	bool up;
+	struct shape shape[2];
+};
+
 struct emu {
 	const struct net *net;
 	struct loop *loop;
 	struct rundir run;
 	struct cgroup_run *cgroup;
 	struct host *hosts; /* one for each node; a switch's is unused */
+	struct emu_link *links; /* one for each link */
+	struct shaper *shaper;	/* NULL: none needed so far */
 	int fabric_fd;
+	int egress_bpf_fd; /* ours, or -1 */
 	unsigned next_prog;
 	bool offload, sealed;
 	char *share_dir;

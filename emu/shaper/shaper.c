@@ -254,7 +254,8 @@ static int set_here(struct shaper *s, void *arg)
 {
 	const struct request *q = arg;
 
-	return pipe_set(end_of(s, q->link, q->end)->pipe, q->shape, units_now_mono());
+	s->now = units_now_mono();
+	return pipe_set(end_of(s, q->link, q->end)->pipe, q->shape, s->now);
 }
 
 static int set_up_here(struct shaper *s, void *arg)

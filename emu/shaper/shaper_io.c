@@ -170,7 +170,6 @@ static void deliver(void *arg, struct parcel *p, int64_t at)
 	struct shaper_end *e = arg;
 	struct shaper *s = e->shaper;
 
-	p->pipe = e->pipe;
 	if (at <= s->now)
 		shaper_output(s, p);
 	else
@@ -181,7 +180,6 @@ static void drop(void *arg, struct parcel *p, enum verdict why, int64_t at)
 {
 	struct shaper_end *e = arg;
 
-	p->pipe = e->pipe;
 	shaper_drop(e->shaper, p, why, at);
 }
 
@@ -256,7 +254,6 @@ static int take_frame(void *arg, void *data, size_t size)
 		goto out;
 	}
 	fill(p, f);
-	p->pipe = e->pipe;
 	p->id = shaper_new_id(s);
 	/* The round's clock was read before this frame came: what is due by now may leave now. */
 	if (p->arrived > s->now)

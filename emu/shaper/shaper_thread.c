@@ -159,8 +159,10 @@ static void *run(void *arg)
 	bool more;
 
 	prefer();
-	while (!s->end) {
+	for (;;) {
 		answer(s);
+		if (s->end)
+			return NULL;
 		s->now = units_now_mono();
 		if (s->sink)
 			s->offset = units_now_real() - s->now;
@@ -170,7 +172,6 @@ static void *run(void *arg)
 		if (!more)
 			rest(s);
 	}
-	return NULL;
 }
 
 static int watch(int epoll_fd, int fd)
