@@ -5,9 +5,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "core/units.h"
+#include "emu/delay.h"
+#include "emu/samples.h"
+#include "emu/trace.h"
 
 void graph_tree_free(struct graph_tree *t)
 {
@@ -100,44 +104,66 @@ int graph_tree_new(const struct net *net, struct graph_tree *ret)
 	return 0;
 }
 
-bool graph_same_shape(const struct shape *a, const struct shape *b)
-{
-	return a->rate == b->rate && a->delay == b->delay && a->jitter == b->jitter &&
-	       a->dist == b->dist && a->loss == b->loss && a->limit == b->limit;
-}
-
-static void add_part(char buf[GRAPH_SHAPE_MAX], const char *text)
+static void add_part(char buf[GRAPH_SHAPE_MAX], const char *fmt, ...) printf_like(2, 3);
+static void add_part(char buf[GRAPH_SHAPE_MAX], const char *fmt, ...)
 {
 	size_t n = strlen(buf);
+	va_list ap;
 
-	snprintf(buf + n, GRAPH_SHAPE_MAX - n, "%s%s", n ? ", " : "", text);
+	if (n)
+		n += (size_t)snprintf(buf + n, GRAPH_SHAPE_MAX - n, ", ");
+	va_start(ap, fmt);
+	if (n < GRAPH_SHAPE_MAX)
+		vsnprintf(buf + n, GRAPH_SHAPE_MAX - n, fmt, ap);
+	va_end(ap);
+}
+
+static void add_delay(const struct shape *s, char buf[GRAPH_SHAPE_MAX])
+{
+	char a[32], b[32];
+
+	units_format_time(a, sizeof(a), s->delay);
+	units_format_time(b, sizeof(b), s->jitter);
+	if (s->samples)
+		add_part(buf, "%.4gms measured", s->samples->mean / 1e6);
+	else if (s->jitter)
+		add_part(buf, "%s ±%s%s%s", a, b, s->dist ? " " : "",
+			 s->dist ? delay_dist_names[s->dist] : "");
+	else if (s->delay)
+		add_part(buf, "%s", a);
+}
+
+static void add_share(char buf[GRAPH_SHAPE_MAX], const char *name, double share)
+{
+	if (share > 0)
+		add_part(buf, "%s %.6g%%", name, share * 100);
 }
 
 const char *graph_shape(const struct shape *s, char buf[GRAPH_SHAPE_MAX])
 {
-	static const char *const dists[] = {"", " normal", " pareto", " paretonormal"};
-	char text[80], a[32], b[32];
+	char a[32];
 
 	buf[0] = '\0';
 	if (s->rate)
-		add_part(buf, units_format_rate(a, sizeof(a), s->rate));
-	if (s->delay || s->jitter) {
-		units_format_time(a, sizeof(a), s->delay);
-		units_format_time(b, sizeof(b), s->jitter);
-		if (s->jitter)
-			snprintf(text, sizeof(text), "%s ±%s%s", a, b, dists[s->dist]);
-		else
-			snprintf(text, sizeof(text), "%s", a);
-		add_part(buf, text);
-	}
-	if (s->loss > 0) {
-		snprintf(text, sizeof(text), "loss %.6g%%", s->loss * 100);
-		add_part(buf, text);
-	}
-	if (s->limit) {
-		snprintf(text, sizeof(text), "limit %" PRIu64, s->limit);
-		add_part(buf, text);
-	}
+		add_part(buf, "%s", units_format_rate(a, sizeof(a), s->rate));
+	if (s->trace)
+		add_part(buf, "trace %.4gmbit", trace_rate(s->trace) / 1e6);
+	add_delay(s, buf);
+	if (s->loss_model == LOSS_RANDOM)
+		add_share(buf, "loss", s->loss);
+	else
+		add_part(buf, "loss in bursts");
+	add_share(buf, "duplicate", s->duplicate);
+	add_share(buf, "corrupt", s->corrupt);
+	add_share(buf, "reorder", s->reorder);
+	if (s->slot_min)
+		add_part(buf, "slots");
+	if (s->queue == QUEUE_CODEL)
+		add_part(buf, "codel");
+	if (s->limit)
+		add_part(buf, "limit %" PRIu64, s->limit);
+	if (s->limit_bytes)
+		add_part(buf, "limit %s", units_format_size(a, sizeof(a), s->limit_bytes));
 	return buf;
 }
 
@@ -169,7 +195,7 @@ static void print_shapes(const struct net *net, uint32_t iface, FILE *f)
 
 	graph_shape(up, a);
 	graph_shape(down, b);
-	if (graph_same_shape(up, down)) {
+	if (shape_equal(up, down)) {
 		if (*a)
 			fprintf(f, "  [%s]", a);
 		return;

@@ -25,7 +25,6 @@ void graph_tree_free(struct graph_tree *t);
 #define GRAPH_SHAPE_MAX 160
 /* "50mbit, 20ms ±5ms normal, loss 0.1%"; "" for nothing. buf is returned. */
 const char *graph_shape(const struct shape *s, char buf[GRAPH_SHAPE_MAX]);
-bool graph_same_shape(const struct shape *a, const struct shape *b);
 /* "12 hosts, 2 switches, 1 router, 14 links" */
 const char *graph_counts(const struct net *net, char *buf, size_t size);
 

@@ -60,7 +60,7 @@ void graph_label_shapes(const struct net *net, uint32_t iface, const char *up, c
 	const struct shape *b = &net->links[i->link].shape[!i->end];
 	char text[GRAPH_SHAPE_MAX];
 
-	if (graph_same_shape(a, b)) {
+	if (shape_equal(a, b)) {
 		if (*graph_shape(a, text))
 			add_line(l, BOLD, "%s", text);
 		return;

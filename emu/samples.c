@@ -57,8 +57,8 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * What samples_quantile() draws: uniform within each of the n - 1 steps between neighbours, so mean and
- * variance are those of that distribution, not of the bare points.
+ * What samples_quantile() draws: uniform within each of the n - 1 steps between neighbours, so mean
+ * and variance are those of that distribution, not of the bare points.
  */
 static void summarize(struct samples *s)
 {

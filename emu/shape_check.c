@@ -8,6 +8,8 @@
 
 #define SPACE " \t\r\n"
 
+static const char write_so[] = "write KEY=VALUE, as in 'delay=60ms 10ms, loss=1%'";
+
 /* Why it cannot be, and the key to change, or NULL. */
 static const char *fault(const struct shape *s, const char **ret_key)
 {
@@ -116,7 +118,7 @@ static int apply(struct shape *s, const char *text, const struct shape_source *s
 		int ret;
 
 		if (!n)
-			return shape_refuse(r, "write KEY=VALUE, as in 'delay=60ms 10ms, loss=1%%'");
+			return shape_refuse(r, "%s", write_so);
 		next = end = value_end(start);
 		while (end > start && strchr(SPACE ",", end[-1]))
 			end--;
@@ -141,7 +143,7 @@ int shape_change(struct shape *s, const char *text, const struct shape_source *s
 
 	text += strspn(text, SPACE ",");
 	if (!*text)
-		n = shape_refuse(&r, "write KEY=VALUE, as in 'delay=60ms 10ms, loss=1%%'");
+		n = shape_refuse(&r, "%s", write_so);
 	else if (strcmp(text, "none") != 0) {
 		shape_copy(&new, s);
 		n = apply(&new, text, src, &r);

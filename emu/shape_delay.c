@@ -86,8 +86,8 @@ static const char *argument(const char *arg, const char *name)
 }
 
 /*
- * "pareto(mean=60ms, jitter=10ms, correlation=25%)" is "60ms 10ms 25% pareto". 1 when it is one; without
- * a jitter it is a distribution that a constant delay is drawn from, and 0.
+ * "pareto(mean=60ms, jitter=10ms, correlation=25%)" is "60ms 10ms 25% pareto". 1 when it is one;
+ * without a jitter it is a distribution that a constant delay is drawn from, and 0.
  */
 static int set_delay_call(struct shape_reader *r, const char *word, struct shape *s)
 {

@@ -1,9 +1,9 @@
 /*
  * Reads the keys of a shape.
  *
- * Each key has a row: what takes its fields back to nothing, and what fills them from text. A value is
- * brought to one form (a correlation of nothing is 0, a distribution without jitter is none), so that
- * equal shapes are written alike.
+ * Each key has a row: what takes its fields back to nothing, and what fills them from text. A value
+ * is brought to one form (a correlation of nothing is 0, a distribution without jitter is none), so
+ * that equal shapes are written alike.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -231,7 +231,8 @@ static int set_limit(struct shape_reader *r, const char *value, struct shape *s)
 	int n = shape_split(r, value, false, &w);
 
 	if (n == 0 && (w.n < 1 || w.n > 2))
-		n = shape_refuse(r, "write a number of packets, a size or both, as in '1000 64KiB'");
+		n = shape_refuse(r, "write a number of packets, a size or both, as in "
+				    "'1000 64KiB'");
 	for (size_t i = 0; i < w.n && n == 0; i++) {
 		if (is_size(w.w[i]) ? s->limit_bytes : s->limit)
 			n = shape_refuse(r, "write a number of packets, a size or both, as in "
@@ -253,7 +254,8 @@ static int set_codel(struct shape_reader *r, const char *args, struct shape *s)
 	s->codel_target = CODEL_TARGET;
 	s->codel_interval = CODEL_INTERVAL;
 	if (n == 0 && w.n > 2)
-		n = shape_refuse(r, "codel takes a target and an interval, as in codel(5ms, 100ms)");
+		n = shape_refuse(r, "codel takes a target and an interval, as in "
+				    "codel(5ms, 100ms)");
 	if (n == 0 && w.n > 0)
 		n = shape_time(r, 0, w.w[0], 1, &s->codel_target);
 	if (n == 0 && w.n > 1)

@@ -26,7 +26,8 @@ static int read_all(int fd, size_t size, char *text, struct textfile *t, struct 
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r < 0)
-			return err_at(err, t->name, 0, "cannot be read: %s", strerrordesc_np(errno));
+			return err_at(err, t->name, 0, "cannot be read: %s",
+				      strerrordesc_np(errno));
 		if (r == 0)
 			break; /* it became shorter meanwhile */
 		n += (size_t)r;

@@ -91,8 +91,8 @@ static bool has_end(char direction, int end)
 }
 
 /*
- * The keys for packets that leave one end; a key for one direction wins over one for both, wherever it
- * stands. Both are read, so that both are checked; a bad value of both ends is reported for the first.
+ * The keys for packets that leave one end; a key for one direction wins over one for both, wherever
+ * it stands. Both are read, so that both are checked; what is bad for both ends is said of the first.
  */
 static int set_shape(const struct net *net, struct link_opts *o, int end, struct err *err)
 {

@@ -25,7 +25,8 @@ struct trace {
 int trace_load(const char *dir, const char *path, struct trace **ret, struct err *err);
 struct trace *trace_ref(struct trace *t); /* NULL stays NULL */
 void trace_unref(struct trace *t);
-bool trace_equal(const struct trace *a, const struct trace *b); /* name and content; either may be NULL */
+/* By name and content; either may be NULL. */
+bool trace_equal(const struct trace *a, const struct trace *b);
 /* Bits per second over its period. */
 double trace_rate(const struct trace *t);
 /* The k-th opportunity (from 0, for ever), in ns after the trace's start. */

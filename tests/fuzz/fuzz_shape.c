@@ -1,4 +1,4 @@
-/* Fuzzes shapes: what is accepted is legal, and is written so that it reads back equal, whole and by key. */
+/* Fuzzes shapes: what is accepted is legal, and reads back equal, as a whole and key by key. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-/* Fuzzes the files of a link, traces and measured delays: what is accepted rises and has its period. */
+/* Fuzzes the files of a link: an accepted trace rises and has its period, quantiles are in bounds. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <math.h>
 #include <stdio.h>

@@ -62,6 +62,21 @@ static void text_is_a_tree(void **state)
 				 "   └─ files  10.0.1.1/24  [up: -; down: loss 1%]\n");
 }
 
+static void text_says_what_links_do(void **state)
+{
+	_cleanup_free_ char *out =
+	    draw("[switch s1]\n[host h1]\nswitch = s1\ndelay = 5ms 1ms exponential\n"
+		 "loss = gemodel(1%)\nduplicate = 2%\ncorrupt = 3%\nreorder = 4%\n"
+		 "slot = 1ms\nlimit = 64KiB\n[host h2]\nswitch = s1\nqueue = codel\n"
+		 "trace = " TEST_DATA "/cell.trace\n"
+		 "delay = samples(" TEST_DATA "/delays.txt)\n",
+		 graph_text);
+
+	assert_non_null(strstr(out, "[5ms ±1ms exponential, loss in bursts, duplicate 2%, "
+				    "corrupt 3%, reorder 4%, slots, limit 64KiB]"));
+	assert_non_null(strstr(out, "[trace 1.5mbit, 14.5ms measured, codel]"));
+}
+
 static void text_names_links_outside_the_tree(void **state)
 {
 	_cleanup_free_ char *out = draw(ring, graph_text);
@@ -218,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(text_is_a_tree),
+	    cmocka_unit_test(text_says_what_links_do),
 	    cmocka_unit_test(text_names_links_outside_the_tree),
 	    cmocka_unit_test(svg_has_all),
 	    cmocka_unit_test(svg_of_any_size),

@@ -260,7 +260,7 @@ static void draws_are_in_range(void **state)
 	assert_true(fabs(sum / 2000 / (double)MS - 30) < 1.1);
 }
 
-/* The same seed and path: the same value. Another key, place or path: another. shared: by the other path. */
+/* The same seed and path give the same value, another key, place or path another. */
 static void draws_have_paths(void **state)
 {
 	struct shape a, b;

@@ -140,7 +140,8 @@ static void broken_files(void **state)
 	    {"1\n\n2\n", 2, "an empty line", "an empty line"},
 	    {"1\n5\n4\n", 3, "4 comes after 5: milliseconds must not fall", NULL},
 	    {"0\n0\n", 2, "the trace ends at millisecond 0", NULL},
-	    {"1\n-2\n", 2, "'-2' is not a millisecond: must not be negative", "must not be negative"},
+	    {"1\n-2\n", 2, "'-2' is not a millisecond: must not be negative",
+	     "must not be negative"},
 	    {"1\n2.5\n", 2, "'2.5' is not a millisecond", NULL},
 	    {"1\n4294967296\n", 2, "from 0 to 4294967295", "over an hour"},
 	    {"1\n# end\n", 2, "is not a millisecond", "'# end' is not a delay"},
@@ -180,7 +181,7 @@ static void strange_files(void **state)
 	unlink(path);
 }
 
-/* The absolute name is kept, for a topology file elsewhere; one that cannot be written is kept as given. */
+/* The absolute name is kept, for a topology file elsewhere, where it can be written there. */
 static void names(void **state)
 {
 	struct trace *t = load("1\n");
