@@ -216,27 +216,6 @@ uint32_t net_node_addr(const struct net *net, uint32_t node)
 	return i == NET_NONE ? 0 : net->ifaces[i].addr;
 }
 
-bool net_uses_rate(const struct net *net)
-{
-	for (size_t i = 0; i < net->n_links; i++)
-		for (int end = 0; end < 2; end++)
-			if (net->links[i].shape[end].rate)
-				return true;
-	return false;
-}
-
-bool net_uses_netem(const struct net *net)
-{
-	for (size_t i = 0; i < net->n_links; i++)
-		for (int end = 0; end < 2; end++) {
-			const struct shape *s = &net->links[i].shape[end];
-
-			if (s->delay || s->jitter || s->loss > 0)
-				return true;
-		}
-	return false;
-}
-
 static int check_nodes(const struct net *net, struct err *err)
 {
 	size_t hosts = 0, bad = 0;

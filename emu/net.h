@@ -145,10 +145,6 @@ uint32_t net_node_addr(const struct net *net, uint32_t node);
  */
 int net_finish(struct net *net, struct err *err);
 
-/* Does any link shape packets, and does any need more than a rate? */
-bool net_uses_rate(const struct net *net);
-bool net_uses_netem(const struct net *net);
-
 /* Is it a name that a host may have: letters, digits and inner hyphens, at most 63, not only digits? */
 bool net_name_ok(const char *name);
 

@@ -286,20 +286,6 @@ static void hostnames_are_drawn_once(void **state)
 	}
 }
 
-static void needs(void **state)
-{
-	_cleanup_net_ struct net net;
-
-	single(&net, 2, "h");
-	assert_false(net_uses_rate(&net));
-	assert_false(net_uses_netem(&net));
-	net.links[1].shape[1].rate = 1;
-	assert_true(net_uses_rate(&net));
-	assert_false(net_uses_netem(&net));
-	net.links[1].shape[0].loss = 0.1;
-	assert_true(net_uses_netem(&net));
-}
-
 static void large_networks_are_quick(void **state)
 {
 	_cleanup_net_ struct net net;
@@ -352,7 +338,6 @@ int main(void)
 	    cmocka_unit_test(random_addresses_fill_a_subnet),
 	    cmocka_unit_test(full_subnets),
 	    cmocka_unit_test(hostnames_are_drawn_once),
-	    cmocka_unit_test(needs),
 	    cmocka_unit_test(large_networks_are_quick),
 	    cmocka_unit_test(parses),
 	};
