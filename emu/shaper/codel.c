@@ -19,7 +19,10 @@ static int64_t control_law(const struct dequeue *d, int64_t t)
 	return t + (int64_t)((double)d->interval / sqrt(d->codel->count));
 }
 
-/* Has the time in the queue been above the target for an interval? Then this packet may be dropped. */
+/*
+ * Has the time in the queue been above the target for an interval? Then this packet may be
+ * dropped.
+ */
 static void *do_dequeue(const struct dequeue *d, bool *ret_ok_to_drop)
 {
 	struct codel *c = d->codel;

@@ -1,5 +1,6 @@
 /*
- * CoDel: drops from a queue in which packets keep waiting longer than they should. RFC 8289, section 5.
+ * CoDel: drops from a queue in which packets keep waiting longer than they should. RFC 8289,
+ * section 5.
  *
  * It sees a queue through two functions and has no clock: times are given, in ns.
  */
@@ -12,7 +13,7 @@
 
 struct codel_queue {
 	void *arg;
-	/* Takes the first packet: NULL if there is none; when it came, and the bytes that still wait. */
+	/* Takes the first packet or gives NULL: when it came, and the bytes that still wait. */
 	void *(*pop)(void *arg, int64_t *ret_arrived, uint64_t *ret_waiting);
 	/* Drops it; or marks it instead (section 4.6), returns false, and it is sent. */
 	bool (*drop)(void *arg, void *packet);
@@ -26,7 +27,10 @@ struct codel {
 	uint32_t count, lastcount;
 };
 
-/* The packet to send at now, or NULL: the queue is empty. mtu: a queue of that many bytes is none. */
+/*
+ * The packet to send at now, or NULL: the queue is empty. mtu: a queue of that many bytes is
+ * none.
+ */
 void *codel_dequeue(struct codel *c, const struct codel_queue *q, int64_t target, int64_t interval,
 		    uint64_t mtu, int64_t now);
 

@@ -8,8 +8,9 @@
 #include "emu/shaper/quantile.h"
 
 static const char *const stream_names[IMPAIR_STREAMS] = {
-	[IMPAIR_DELAY] = "delay",     [IMPAIR_LOSS] = "loss",	    [IMPAIR_DUPLICATE] = "duplicate",
-	[IMPAIR_CORRUPT] = "corrupt", [IMPAIR_REORDER] = "reorder", [IMPAIR_SLOT] = "slot",
+	[IMPAIR_DELAY] = "delay",	  [IMPAIR_LOSS] = "loss",
+	[IMPAIR_DUPLICATE] = "duplicate", [IMPAIR_CORRUPT] = "corrupt",
+	[IMPAIR_REORDER] = "reorder",	  [IMPAIR_SLOT] = "slot",
 };
 
 #define DELAY_MAX (INT64_MAX / 4) /* ns: sums of a few do not overflow */
@@ -130,8 +131,9 @@ static int64_t delay_of(const struct impair *im, const struct shape *s, double u
 }
 
 /*
- * Two uniform values for the packet and two for its duplicate. With correlation they give normal ones
- * (Box and Muller), each a mixture of unit variance with the former packet's, and the share below it.
+ * Two uniform values for the packet and two for its duplicate. With correlation they give normal
+ * ones (Box and Muller), each a mixture of unit variance with the former packet's, and the share
+ * below it.
  */
 static void draw_delay(struct impair *im, const struct shape *s, int64_t ret[2])
 {

@@ -1,17 +1,20 @@
 /*
  * The draws of one direction of a link: what the n-th packet meets, as a function of seed and n.
  *
- * Each impairment has a random stream of its own and takes as many values of it for every packet,
- * whatever becomes of the packet, so a fate depends neither on other impairments nor on timing. What
- * needs a count (gap) counts every packet for the same reason, where sch_netem counts those not lost.
+ * Each impairment has a random stream of its own and takes as many values of it for every
+ * packet, whatever becomes of the packet, so a fate depends neither on other impairments nor on
+ * timing. What needs a count (gap) counts every packet for the same reason, where sch_netem
+ * counts those not lost.
  *
- * Correlation is sch_netem's: the next value is a mixture of a new one and the last, which brings values
- * closer to a half: a correlated 1 % is less than 1 %. Not so of the delay: netem's keeps its distribution,
- * for it takes a remainder of the mixture, which leaves next to nothing of the correlation. Here the
- * normal scores of delays are correlated, so the delays are, and have the distribution asked for.
+ * Correlation is sch_netem's: the next value is a mixture of a new one and the last, which
+ * brings values closer to a half: a correlated 1 % is less than 1 %. Not so of the delay:
+ * netem's keeps its distribution, for it takes a remainder of the mixture, which leaves next to
+ * nothing of the correlation. Here the normal scores of delays are correlated, so the delays
+ * are, and have the distribution asked for.
  *
- * The duplicate is a copy of the packet as it came: it meets neither loss nor corruption of its own,
- * and is lost neither when its original is, as in netem, but has its own place in the queue and delay.
+ * The duplicate is a copy of the packet as it came, with its own place in the queue and delay. It
+ * arrives though its original is lost, as netem's does; but where netem's goes through loss,
+ * corruption and reordering a second time, this one meets none of them.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_SHAPER_IMPAIR_H

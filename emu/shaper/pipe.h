@@ -2,8 +2,8 @@
  * One direction of one shaped link: impairments, a queue in front of a rate, then delay.
  *
  * No clock and no kernel here: times are given (CLOCK_MONOTONIC ns) and effects are handed to a
- * struct pipe_ops, so a test drives a pipe through hours in microseconds. A pipe's virtual clock does
- * not drift when it is served late: the next packet starts where the last one ended.
+ * struct pipe_ops, so a test drives a pipe through hours in microseconds. A pipe's virtual clock
+ * does not drift when it is served late: the next packet starts where the last one ended.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_SHAPER_PIPE_H
@@ -42,15 +42,16 @@ struct pipe_ops {
 
 struct pipe;
 /*
- * path names the random streams ("link/h1-eth0"). start: when a trace begins (one that pipe_set() brings
- * begins then). arg goes to ops. -ENOMEM.
+ * path names the random streams ("link/h1-eth0"). start: when a trace begins (one that
+ * pipe_set() brings begins then). arg goes to ops. -ENOMEM.
  */
 int pipe_new(const struct shape *s, uint32_t mtu, uint64_t seed, const char *path, int64_t start,
 	     const struct pipe_ops *ops, void *arg, struct pipe **ret);
 void pipe_free(struct pipe *p); /* parcels in its queue go to drop() as FATE_DOWN */
 /*
- * In place: what waits stays in order and meets the new rate, though it be more than a new limit; what
- * travels is not touched. A table for the delay may have to be computed: see quantiles_get(). -ENOMEM.
+ * In place: what waits stays in order and meets the new rate, though it be more than a new
+ * limit; what travels is not touched. A table for the delay may have to be computed: see
+ * quantiles_get(). -ENOMEM.
  */
 int pipe_set(struct pipe *p, const struct shape *s, int64_t now);
 /* A pipe that is down drops what comes, and what waits. */

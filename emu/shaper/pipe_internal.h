@@ -1,4 +1,4 @@
-/* What the two halves of a pipe share: pipe.c (what a packet meets) and pipe_send.c (queue and sender). */
+/* What pipe.c (what a packet meets) and pipe_send.c (queue and sender) share. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_SHAPER_PIPE_INTERNAL_H
 #define EMU_SHAPER_PIPE_INTERNAL_H
@@ -29,7 +29,7 @@ struct pipe {
 	int64_t busy_until;
 	uint64_t rest;
 
-	/* A trace's: the next opportunity, what is left of the last, and a parcel that needs more of them. */
+	/* A trace's: the next opportunity, what is left of the last, a parcel that needs more. */
 	int64_t trace_start;
 	uint64_t opportunity;
 	uint32_t budget;
@@ -54,7 +54,10 @@ void pipe_join(struct pipe *p, struct parcel *parcel);
 void pipe_send(struct pipe *p, int64_t now);
 /* When to do that again. */
 int64_t pipe_send_next(const struct pipe *p);
-/* The shape is another: a trace that is new begins now; what one had sent of a parcel stays sent. */
+/*
+ * The shape is another: a trace that is new begins now; what one had sent of a parcel stays
+ * sent.
+ */
 void pipe_send_changed(struct pipe *p, const struct shape *before);
 void pipe_drop_waiting(struct pipe *p, int64_t now);
 

@@ -1,4 +1,4 @@
-/* A pipe's queue, and the sender behind it: at a constant rate, or by the opportunities of a trace. */
+/* A pipe's queue, and the sender behind it: at a rate, or by the opportunities of a trace. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/shaper/pipe_internal.h"
 
@@ -103,9 +103,9 @@ static void serve_rate(struct pipe *p, int64_t now)
 
 static int64_t opportunity_at(const struct pipe *p, uint64_t k)
 {
-	int64_t at;
+	int64_t after = trace_at(p->shape.trace, k), at;
 
-	return __builtin_add_overflow(p->trace_start, trace_at(p->shape.trace, k), &at) ? NEVER : at;
+	return __builtin_add_overflow(p->trace_start, after, &at) ? NEVER : at;
 }
 
 /* The first opportunity not before a time: doubles its steps until one is, then halves them. */

@@ -9,8 +9,8 @@
 #include "emu/delay.h"
 
 /*
- * A probability t of at most a half lies between two nodes named by the exponent and the first bits of its
- * fraction, as a double has them.
+ * A probability t of at most a half lies between two nodes named by the exponent and the first
+ * bits of its fraction, as a double has them.
  */
 #define NODE_BITS   4
 #define NODE_OCTAVE 28
@@ -80,11 +80,12 @@ static bool has_form(enum delay_dist dist)
 
 int quantiles_get(const struct shape *s, struct quantiles **ret)
 {
+	bool drawn = s->delay > 0 && s->jitter > 0;
 	struct quantiles *q = NULL;
 	double cv = 0;
 	int r = 0;
 
-	if (s->delay <= 0 || s->jitter <= 0 || s->dist == DELAY_UNIFORM || s->dist == DELAY_SAMPLES) {
+	if (!drawn || s->dist == DELAY_UNIFORM || s->dist == DELAY_SAMPLES) {
 		*ret = NULL;
 		return 0;
 	}

@@ -1,4 +1,4 @@
-/* A hierarchical timer wheel with a word of bits a level; what is due is kept in order by a heap. */
+/* A hierarchical timer wheel with a word of bits a level; a heap keeps what is due in order. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/shaper/wheel.h"
 
@@ -51,7 +51,10 @@ static struct wheel_timer *meld(struct wheel_timer *a, struct wheel_timer *b)
 	return first;
 }
 
-/* Melds siblings in pairs and then the pairs, which is what makes popping O(log n) in the long run. */
+/*
+ * Melds siblings in pairs and then the pairs, which is what makes popping O(log n) in the long
+ * run.
+ */
 static struct wheel_timer *meld_siblings(struct wheel_timer *list)
 {
 	struct wheel_timer *pairs = NULL, *root;
@@ -111,8 +114,9 @@ void wheel_init(struct wheel *w, int64_t now)
 }
 
 /*
- * A timer lives at the level of the highest digit (of WHEEL_SLOT_BITS) in which its tick differs from the
- * wheel's. So all of a level are earlier than all of the next, and the lowest bit in use is the earliest.
+ * A timer lives at the level of the highest digit (of WHEEL_SLOT_BITS) in which its tick differs
+ * from the wheel's. So all of a level are earlier than all of the next, and the lowest bit in
+ * use is the earliest.
  */
 static void place(struct wheel *w, struct wheel_timer *t)
 {

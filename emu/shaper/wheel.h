@@ -1,9 +1,11 @@
 /*
- * A hierarchical timer wheel (Varghese and Lauck, 1987) for as many timers as there are packets under way.
+ * A hierarchical timer wheel (Varghese and Lauck, 1987) for as many timers as there are packets
+ * under way.
  *
- * Adding is O(1), and so is finding the next: each level has 64 slots and a word that says which are in
- * use. Timers come out in order of their time, equal ones in the order added, whatever slot they were in:
- * those of slots that were reached are in a pairing heap (Fredman and others, 1986).
+ * Adding is O(1), and so is finding the next: each level has 64 slots and a word that says which
+ * are in use. Timers come out in order of their time, equal ones in the order added, whatever
+ * slot they were in: those of slots that were reached are in a pairing heap (Fredman and others,
+ * 1986).
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_SHAPER_WHEEL_H
@@ -43,7 +45,9 @@ static inline bool wheel_linked(const struct wheel_timer *t)
 }
 /* The next timer with at <= now, unlinked, or NULL. */
 struct wheel_timer *wheel_pop(struct wheel *w, int64_t now);
-/* A time not after the earliest timer's, and exactly it unless one was deleted; INT64_MAX: none. */
+/*
+ * A time not after the earliest timer's, and exactly it unless one was deleted; INT64_MAX: none.
+ */
 int64_t wheel_next(const struct wheel *w);
 
 #endif

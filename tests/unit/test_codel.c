@@ -1,4 +1,4 @@
-/* CoDel against RFC 8289: when it drops, when it must not, and the queue that it leaves standing. */
+/* CoDel against RFC 8289: when it drops, when it must not, and the queue that it leaves. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <math.h>
 #include <setjmp.h>
@@ -24,6 +24,12 @@ struct queue {
 	int64_t cut[PACKETS]; /* times of drops or marks */
 	size_t cuts;
 };
+
+static void came(struct queue *q, int64_t at)
+{
+	assert_true(q->end < PACKETS);
+	q->arrived[q->end++] = at;
+}
 
 static void *pop(void *arg, int64_t *ret_arrived, uint64_t *ret_waiting)
 {
@@ -105,7 +111,7 @@ static void short_waits_and_short_queues_lose_nothing(void **state)
 	/* always just below the target */
 	for (int64_t now = 0; now < 10 * NSEC_PER_SEC; now += NSEC_PER_MSEC) {
 		while (q->end * NSEC_PER_MSEC < (uint64_t)now + TARGET)
-			q->arrived[q->end] = (int64_t)q->end * NSEC_PER_MSEC - TARGET + 1, q->end++;
+			came(q, (int64_t)q->end * NSEC_PER_MSEC - TARGET + 1);
 		assert_non_null(next(&c, q, now));
 	}
 	assert_int_equal(q->cuts, 0);
@@ -113,7 +119,7 @@ static void short_waits_and_short_queues_lose_nothing(void **state)
 	/* a slow link: each waits long, but no more than one other waits behind it */
 	q->first = q->end = 0;
 	for (int64_t now = NSEC_PER_SEC; now < 100 * NSEC_PER_SEC; now += NSEC_PER_SEC) {
-		q->arrived[q->end++] = now - NSEC_PER_SEC;
+		came(q, now - NSEC_PER_SEC);
 		if (q->end > 1)
 			assert_non_null(next(&c, q, now));
 	}
@@ -131,7 +137,7 @@ static void bursts_pass(void **state)
 		int64_t start = burst * NSEC_PER_SEC;
 
 		for (int i = 0; i < 90; i++)
-			q->arrived[q->end++] = start;
+			came(q, start);
 		for (int i = 0; i < 90; i++)
 			assert_non_null(next(&c, q, start + i * NSEC_PER_MSEC));
 		assert_null(next(&c, q, start + 91 * NSEC_PER_MSEC));
@@ -162,13 +168,14 @@ static void returns_soon_to_its_former_pace(void **state)
 }
 
 /*
- * A sender that halves its window when one of its packets is dropped and adds one each round trip, over
- * 10 Mbit/s and 40 ms: CoDel keeps the wait near its target and the link busy; without, the queue
- * would be as long as the window lets it.
+ * A sender that halves its window when one of its packets is dropped and adds one each round
+ * trip, over 10 Mbit/s and 40 ms: CoDel keeps the wait near its target and the link busy;
+ * without, the queue would be as long as the window lets it.
  */
 static void keeps_a_responsive_sender_near_the_target(void **state)
 {
-	const int64_t packet = 1200000, rtt = 40 * NSEC_PER_MSEC; /* ns to send one, and to hear of it */
+	const int64_t packet = 1200000; /* ns to send one */
+	const int64_t rtt = 40 * NSEC_PER_MSEC;
 	struct queue *q = queue_new();
 	struct codel c = {0};
 	static int64_t acks[PACKETS]; /* of packets under way, by time */
@@ -186,7 +193,7 @@ static void keeps_a_responsive_sender_near_the_target(void **state)
 		}
 		flying = sent - acked + q->end - q->first;
 		for (; (double)flying < window; flying++)
-			q->arrived[q->end++] = now;
+			came(q, now);
 		p = next(&c, q, now);
 		if (q->cuts > cuts && now >= cut_until) {
 			window /= 2;

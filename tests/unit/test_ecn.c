@@ -1,4 +1,4 @@
-/* Marks in IPv4 and IPv6 frames: where they may be set, the checksum after, and frames that are cut. */
+/* Marks in IP frames: where they may be set, the checksum after, and frames that are cut. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* The draws of a link: their shares, bursts, correlations and distributions, and what they depend on. */
+/* The draws of a link: shares, bursts, correlations, distributions, and what they depend on. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <math.h>
 #include <setjmp.h>
@@ -183,7 +183,10 @@ static void correlated_delays_keep_their_distribution(void **state)
 		var += x * x / DRAWS;
 		cov += k ? x * ((double)draws[k - 1].delay[0] - mean) / DRAWS : 0;
 	}
-	/* the variance of the mean of an AR(1) process is (1 + rho) / (1 - rho) times the plain one */
+	/*
+	 * the variance of the mean of an AR(1) process is (1 + rho) / (1 - rho) times the plain
+	 * one
+	 */
 	assert_near(mean, 20e6, Z99 * 5e6 * sqrt(1.6 / 0.4 / DRAWS));
 	assert_near(sqrt(var), 5e6, 0.02 * 5e6);
 	assert_near(cov / var, 0.6, 0.01);
@@ -263,8 +266,8 @@ static void gilbert_elliott_without_memory_is_bernoulli(void **state)
 }
 
 /*
- * Salsano and others, section 4: the stationary shares of the four states, and with p14 = 0, p23 = 1 and
- * p32 = 0 bursts are geometric with mean 1/p31.
+ * Salsano and others, section 4: the stationary shares of the four states, and with p14 = 0, p23
+ * = 1 and p32 = 0 bursts are geometric with mean 1/p31.
  */
 static void four_states_lose_as_the_paper_says(void **state)
 {
@@ -307,16 +310,15 @@ static int compare_int64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Kolmogorov and Smirnov's distance of n sorted delays from quantiles, on a grid of probabilities. */
+/* The distance of Kolmogorov and Smirnov between n sorted delays and their law, on a grid. */
 static double distance(const int64_t *v, size_t n, const struct shape *s)
 {
 	double most = 0;
 
 	for (int i = 1; i < 1000; i++) {
 		double p = i / 1000.0, cdf;
-		double x = (double)s->delay +
-			   (double)s->jitter * delay_quantile(s->dist, s->samples, (double)s->delay,
-							      (double)s->jitter, p);
+		double mean = (double)s->delay, jitter = (double)s->jitter;
+		double x = mean + jitter * delay_quantile(s->dist, s->samples, mean, jitter, p);
 		size_t lo = 0, hi = n;
 
 		if (x < 0)
@@ -377,7 +379,8 @@ static void means_and_deviations_hold_over_a_million(void **state)
 		struct shape s = {.delay = 40 * NSEC_PER_MSEC, .jitter = 10 * NSEC_PER_MSEC,
 				  .dist = (enum delay_dist)d};
 		bool heavy = d == DELAY_PARETO || d == DELAY_PARETONORMAL;
-		double sum = 0, squares = 0, mean, sd, want = d == DELAY_UNIFORM ? 1e7 / sqrt(3) : 1e7;
+		double want = d == DELAY_UNIFORM ? 1e7 / sqrt(3) : 1e7;
+		double sum = 0, squares = 0, mean, sd;
 		struct impair im;
 		struct impairment one;
 
@@ -392,7 +395,10 @@ static void means_and_deviations_hold_over_a_million(void **state)
 		mean = sum / 1e6;
 		sd = sqrt(squares / 1e6 - mean * mean);
 		assert_near(mean, 40e6, 0.003 * 40e6);
-		/* the fourth moment of a Pareto tail of 3 is infinite: its deviation settles slowly */
+		/*
+		 * the fourth moment of a Pareto tail of 3 is infinite: its deviation settles
+		 * slowly
+		 */
 		assert_near(sd, want, (heavy ? 0.15 : 0.03) * want);
 	}
 }
