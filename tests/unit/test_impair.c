@@ -147,7 +147,7 @@ static void reorder_keeps_its_gap(void **state)
 /* sch_netem's recurrence, written down once more: what it makes of a share of 30 %. */
 static void correlation_is_netems(void **state)
 {
-	const double rho = 0.5;
+	const double rho = 0.6;
 	struct shape s = {.loss = 0.3, .loss_corr = rho};
 	struct rng r;
 	double last;
