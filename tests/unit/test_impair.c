@@ -164,7 +164,7 @@ static void correlation_is_netems(void **state)
 		repeated += k && draws[k].lost && draws[k - 1].lost;
 	}
 	/* closer to a half than a uniform value, and a loss likelier after a loss */
-	assert_true(lost < 0.25 * DRAWS && lost > 0.1 * DRAWS);
+	assert_true(lost < 0.15 * DRAWS && lost > 0.04 * DRAWS);
 	assert_true((double)repeated / (double)lost > 1.8 * (double)lost / DRAWS);
 }
 
