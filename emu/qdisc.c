@@ -1,219 +1,237 @@
 /*
- * Shapes an interface's egress with sch_tbf (rate) and sch_netem (delay, jitter, loss).
+ * Which qdiscs an interface has, and how they become what a shape asks for.
  *
- * Where a link has both, netem is the root and tbf its child, as in tc-netem(8): a packet first
- * travels (delay), then waits for its turn on the wire (rate). The queue that fills at a slow
- * link is tbf's, so netem's own limit only has to hold what is under way, and is sized so that
- * it does.
+ * Theory of operation. An interface that is shaped has up to three qdiscs, one in the other:
  *
- * netem reads distributions as a table of 16-bit numbers, the inverse of the distribution
- * function in units of sd / 8192 (NETEM_DIST_SCALE); emu/delay.c computes it.
+ *	1: netem (delay, loss and all else)   root
+ *	10: tbf (rate)                        in 1:, or the root where the kernel has no netem
+ *	20: codel, 21: pfifo or 22: bfifo     in 10:, where tbf's own queue, which counts bytes, will not do
+ *
+ * A packet travels first (netem) and then waits for its turn on the wire (tbf); for a delay that does not
+ * vary this is the same as the other way round, which the kernel cannot do. The queue that fills at a slow
+ * link is tbf's, with a bound of its own; netem's limit only has to hold what is under way.
+ *
+ * Kinds only come, they never go: a qdisc that has nothing to do any more lets packets through (a delay of
+ * 0, a rate of 80 Gbit/s) and what was in it leaves by itself. Where the kernel has netem it is there from
+ * the start, even for a mere rate, for it could not come later without the loss of tbf's queue. So every
+ * change is made in place, and loses nothing, but one: another kind of queue in tbf starts empty.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <limits.h>
-#include <linux/if_ether.h>
 #include <linux/pkt_sched.h>
-#include <math.h>
-#include <netlink/netlink.h>
-#include <netlink/route/qdisc.h>
-#include <netlink/route/qdisc/netem.h>
-#include <netlink/route/qdisc/tbf.h>
-#include <netlink/route/tc.h>
+#include <string.h>
 
 #include "core/cleanup.h"
 #include "core/units.h"
-#include "emu/delay.h"
 #include "emu/netns.h"
 #include "emu/qdisc.h"
+#include "emu/qdisc_internal.h"
+#include "emu/rtnl.h"
 
-/*
- * What may pass at once. It has to cover how late a timer can be, 10 ms where HZ is 100, or TCP
- * never fills a fast link; more than that lets whole short flows through as if there were no limit.
- */
-#define TBF_BURST_MIN  15000 /* bytes */
-#define TBF_BURST_DIV  100   /* seconds at the rate: 1/100 */
-#define TBF_QUEUE_DIV  10
-#define TBF_QUEUE_MIN  32000 /* bytes */
-#define LIMIT_DEFAULT  1000  /* packets; tc's */
-#define LIMIT_MAX      1000000
-#define RATE_UNBOUNDED 10000000000ULL /* bit/s assumed of a link with delay but no rate */
-#define FRAME_MIN      64
-#define DELAY_TABLE_N  4096 /* of at most NETEM_DIST_MAX */
-#define DIST_SCALE     8192 /* NETEM_DIST_SCALE */
+#define HANDLE_NETEM TC_H_MAKE(1 << 16, 0)
+#define HANDLE_TBF   TC_H_MAKE(0x10 << 16, 0)
+#define IN_NETEM     TC_H_MAKE(1 << 16, 1)
+#define IN_TBF	     TC_H_MAKE(0x10 << 16, 1)
 
-static void free_sockp(struct nl_sock **s)
+/* A handle for each kind, for the kernel does not take another kind under the same. */
+static const struct queue {
+	const char *kind;
+	uint32_t handle;
+} queues[] = {
+	{ "codel", TC_H_MAKE(0x20 << 16, 0) },
+	{ "pfifo", TC_H_MAKE(0x21 << 16, 0) },
+	{ "bfifo", TC_H_MAKE(0x22 << 16, 0) },
+};
+
+/* What an interface has now. */
+struct present {
+	bool netem, tbf;
+	const struct queue *queue; /* NULL: tbf's own */
+};
+
+/* One change of all that an interface has. */
+struct change {
+	struct rtnl *rtnl;
+	int ifindex;
+	const char *name;
+	const struct shape *old, *shape; /* old may be NULL: not known */
+	uint32_t mtu;
+	uint64_t seed;
+	struct present has;
+};
+
+static void close_rtnlp(struct rtnl **r)
 {
-	if (*s)
-		nl_socket_free(*s);
+	rtnl_close(*r);
 }
 
-static void put_qdiscp(struct rtnl_qdisc **q)
+static int has(struct rtnl *r, int ifindex, uint32_t handle, const char *kind, bool *ret)
 {
-	if (*q)
-		rtnl_qdisc_put(*q);
+	char is[RTNL_KIND_SIZE] = "";
+	int got = rtnl_get_qdisc(r, ifindex, handle, is, NULL, 0, NULL);
+
+	if (got < 0 && got != -ENOENT)
+		return got;
+	*ret = got == 0 && !strcmp(is, kind);
+	return 0;
 }
 
-static int sock_in(int ns_fd, struct nl_sock **ret)
+static int look(struct change *c)
 {
-	struct nl_sock *s = nl_socket_alloc();
-	int old, r;
+	bool there;
+	int r = has(c->rtnl, c->ifindex, HANDLE_NETEM, "netem", &c->has.netem);
 
-	if (!s)
-		return -ENOMEM;
-	old = netns_enter(ns_fd);
-	r = old < 0 ? -NLE_FAILURE : nl_connect(s, NETLINK_ROUTE);
-	netns_leave(old);
-	if (r < 0) {
-		nl_socket_free(s);
-		return -EIO;
+	if (r >= 0)
+		r = has(c->rtnl, c->ifindex, HANDLE_TBF, "tbf", &c->has.tbf);
+	for (size_t i = 0; r >= 0 && c->has.tbf && i < ARRAY_SIZE(queues); i++) {
+		r = has(c->rtnl, c->ifindex, queues[i].handle, queues[i].kind, &there);
+		if (r >= 0 && there)
+			c->has.queue = &queues[i];
 	}
-	*ret = s;
-	return 0;
+	return r;
 }
 
-static int qdisc_new(const char *kind, int ifindex, uint32_t handle, uint32_t parent,
-		     struct rtnl_qdisc **ret)
+static int set(const struct change *c, const char *kind, uint32_t handle, uint32_t parent,
+	       const struct qdisc_options *o, bool in_place)
 {
-	_cleanup_(put_qdiscp) struct rtnl_qdisc *q = rtnl_qdisc_alloc();
+	struct rtnl_qdisc q = { .kind = kind, .handle = handle, .parent = parent,
+				.options = mnl_nlmsg_get_payload(&o->nlh),
+				.options_len = mnl_nlmsg_get_payload_len(&o->nlh) };
 
-	if (!q)
-		return -ENOMEM;
-	rtnl_tc_set_ifindex(TC_CAST(q), ifindex);
-	rtnl_tc_set_parent(TC_CAST(q), parent);
-	rtnl_tc_set_handle(TC_CAST(q), handle);
-	if (rtnl_tc_set_kind(TC_CAST(q), kind) < 0)
-		return -EOPNOTSUPP;
-	*ret = steal_ptr(q);
-	return 0;
+	return rtnl_set_qdisc(c->rtnl, c->ifindex, &q, in_place, c->name);
 }
 
-static int set_distribution(struct rtnl_qdisc *q, const struct shape *s)
+static bool same(const struct qdisc_options *a, const struct qdisc_options *b)
 {
-	_cleanup_free_ double *v = calloc(DELAY_TABLE_N, sizeof(*v));
-	_cleanup_free_ int16_t *table = calloc(DELAY_TABLE_N, sizeof(*table));
-
-	if (!v || !table)
-		return -ENOMEM;
-	delay_table(s->dist, s->samples, (double)s->delay, (double)s->jitter, v, 
-		    DELAY_TABLE_N);
-	for (int i = 0; i < DELAY_TABLE_N; i++)
-		table[i] = (int16_t)lrint(fmax(-32767, fmin(32767, v[i] * DIST_SCALE)));
-	return rtnl_netem_set_delay_distribution_data(q, table, DELAY_TABLE_N) < 0 ? -EINVAL : 0;
+	return a->nlh.nlmsg_len == b->nlh.nlmsg_len && !memcmp(a->bytes, b->bytes, a->nlh.nlmsg_len);
 }
 
-/* Packets that may be under way: what the rate can send in the longest likely delay, all small. */
-static uint64_t netem_limit(const struct shape *s, uint32_t mtu)
+/* A change that changes nothing is not made: it would set off random numbers and buckets anew. */
+static int set_netem(struct change *c)
 {
-	double longest = (double)(s->delay + 4 * s->jitter) / NSEC_PER_SEC, n;
+	struct qdisc_options now, before;
+	int r = netem_options(&now, c->shape, c->mtu, c->seed);
 
-	if (s->limit && !s->rate)
-		return s->limit;
-	if (s->rate)
-		n = (double)s->rate * longest / 8 / FRAME_MIN;
-	else
-		n = (double)RATE_UNBOUNDED * longest / 8 / (mtu + ETH_HLEN);
-	n += s->limit ? (double)s->limit : LIMIT_DEFAULT;
-	return n > LIMIT_MAX ? LIMIT_MAX : (uint64_t)n;
-}
-
-static int set_netem(struct rtnl_qdisc *q, const struct shape *s, uint32_t mtu)
-{
-	rtnl_netem_set_limit(q, (int)netem_limit(s, mtu));
-	rtnl_netem_set_delay(q, (int)(s->delay / NSEC_PER_USEC));
-	if (s->loss > 0)
-		rtnl_netem_set_loss(q, (int)(uint32_t)(fmin(s->loss, 1) * UINT32_MAX));
-	if (!s->jitter)
-		return 0;
-	rtnl_netem_set_jitter(q, (int)(s->jitter / NSEC_PER_USEC));
-	return s->dist == DELAY_UNIFORM ? 0 : set_distribution(q, s);
-}
-
-static void set_tbf(struct rtnl_qdisc *q, const struct shape *s, uint32_t mtu)
-{
-	uint64_t bytes = s->rate / 8 ? s->rate / 8 : 1;
-	uint64_t burst = bytes / TBF_BURST_DIV, queue = bytes / TBF_QUEUE_DIV;
-
-	if (burst < TBF_BURST_MIN)
-		burst = TBF_BURST_MIN;
-	if (burst < 2 * (mtu + ETH_HLEN))
-		burst = 2 * (mtu + ETH_HLEN);
-	if (queue < TBF_QUEUE_MIN)
-		queue = TBF_QUEUE_MIN;
-	if (s->limit)
-		queue = s->limit * (mtu + ETH_HLEN);
-	if (queue > INT_MAX)
-		queue = INT_MAX;
-	rtnl_tc_set_mtu(TC_CAST(q), mtu + ETH_HLEN);
-	rtnl_qdisc_tbf_set_rate(q, (int)bytes, (int)burst, 0);
-	rtnl_qdisc_tbf_set_limit(q, (int)queue);
-}
-
-static int check(const char *name, const struct shape *s, struct err *err)
-{
-	if (s->rate / 8 > INT_MAX)
-		return err_usage(err, "rate of %s is over what sch_tbf can do; leave rate out "
-				      "for a link that is only as slow as the machine", name);
-	if (s->delay / NSEC_PER_USEC > INT_MAX || s->jitter / NSEC_PER_USEC > INT_MAX)
-		return err_usage(err, "delay of %s is over %d s, the longest that sch_netem knows",
-				 name, INT_MAX / 1000000);
-	return 0;
-}
-
-static int add(struct nl_sock *sock, struct rtnl_qdisc *q, const char *name, struct err *err)
-{
-	int r = rtnl_qdisc_add(sock, q, NLM_F_CREATE | NLM_F_EXCL);
-
-	if (r < 0)
-		return err_failed(err, "cannot put the qdisc %s on %s: %s",
-				  rtnl_tc_get_kind(TC_CAST(q)), name, nl_geterror(r));
-	return 0;
-}
-
-int qdisc_apply(int ns_fd, int ifindex, const char *name, const struct shape *shape, uint32_t mtu,
-		struct err *err)
-{
-	_cleanup_(free_sockp) struct nl_sock *sock = NULL;
-	_cleanup_(put_qdiscp) struct rtnl_qdisc *netem = NULL, *tbf = NULL;
-	bool path = shape->delay || shape->jitter || shape->loss > 0;
-	int r;
-
-	if (!path && !shape->rate)
-		return 0;
-	r = check(name, shape, err);
+	if (r >= 0 && c->has.netem && c->old) {
+		r = netem_options(&before, c->old, c->mtu, c->seed);
+		if (r >= 0 && same(&now, &before))
+			return 0;
+	}
 	if (r < 0)
 		return r;
-	r = sock_in(ns_fd, &sock);
-	if (r < 0)
-		return err_sys(err, -r, "cannot open a netlink socket for %s", name);
-	if (path) {
-		r = qdisc_new("netem", ifindex, TC_HANDLE(1, 0), TC_H_ROOT, &netem);
-		if (!r)
-			r = set_netem(netem, shape, mtu);
-		if (r < 0)
-			return err_sys(err, -r, "cannot describe the delay of %s", name);
-		r = add(sock, netem, name, err);
-		if (r < 0)
-			return r;
-	}
-	if (!shape->rate)
-		return 0;
-	r = qdisc_new("tbf", ifindex, TC_HANDLE(10, 0), path ? TC_HANDLE(1, 1) : TC_H_ROOT, &tbf);
-	if (r < 0)
-		return err_sys(err, -r, "cannot describe the rate of %s", name);
-	set_tbf(tbf, shape, mtu);
-	return add(sock, tbf, name, err);
+	/* A root of another kind goes, with what is in it. */
+	if (!c->has.netem)
+		c->has = (struct present){ 0 };
+	return set(c, "netem", HANDLE_NETEM, TC_H_ROOT, &now, c->has.netem);
 }
 
-/* Tries it on the loopback of a namespace that lives no longer than the answer takes. */
-static bool have(const struct shape *s)
+static int set_tbf(const struct change *c, bool in_netem, bool *ret_changed)
 {
+	struct qdisc_options now, before;
+
+	tbf_options(&now, c->shape, c->mtu);
+	*ret_changed = true;
+	if (c->has.tbf && c->old) {
+		tbf_options(&before, c->old, c->mtu);
+		*ret_changed = !same(&now, &before);
+	}
+	if (!*ret_changed)
+		return 0;
+	return set(c, "tbf", HANDLE_TBF, in_netem ? IN_NETEM : TC_H_ROOT, &now, c->has.tbf);
+}
+
+/* After each change of tbf, which writes its own limit into any fifo, in its own unit. */
+static int set_queue(const struct change *c, bool tbf_changed)
+{
+	const char *kind = tbf_queue_kind(c->shape);
+	struct qdisc_options now, before;
+	const struct queue *q = queues;
+	bool there;
+
+	while (strcmp(q->kind, kind))
+		q++;
+	if (!c->has.queue && !strcmp(kind, "bfifo"))
+		return 0;
+	there = c->has.tbf && c->has.queue == q;
+	tbf_queue_options(&now, c->shape, c->mtu);
+	if (there && c->old && c->old->rate && !tbf_changed) {
+		tbf_queue_options(&before, c->old, c->mtu);
+		if (same(&now, &before))
+			return 0;
+	}
+	return set(c, kind, q->handle, IN_TBF, &now, there);
+}
+
+static bool uses_netem(const struct shape *s)
+{
+	struct shape fifo = *s;
+
+	fifo.queue = QUEUE_DROPTAIL;
+	return shape_beyond_rate(&fifo) || netem_has_rate(s);
+}
+
+static bool uses_tbf(const struct shape *s)
+{
+	return s->rate && !netem_has_rate(s);
+}
+
+static int change(struct change *c)
+{
+	bool netem, tbf_changed = false;
+	int r = 0;
+
+	netem = c->has.netem || uses_netem(c->shape) || (uses_tbf(c->shape) && qdisc_have_netem());
+	if (netem)
+		r = set_netem(c);
+	if (r >= 0 && (c->has.tbf || uses_tbf(c->shape)))
+		r = set_tbf(c, netem, &tbf_changed);
+	if (r >= 0 && uses_tbf(c->shape))
+		r = set_queue(c, tbf_changed);
+	return r;
+}
+
+int qdisc_set(int ns_fd, int ifindex, const char *name, const struct shape *old,
+	      const struct shape *shape, uint32_t mtu, uint64_t seed, struct err *err)
+{
+	_cleanup_(close_rtnlp) struct rtnl *rtnl = NULL;
+	struct change c = { .ifindex = ifindex, .name = name, .old = old, .shape = shape,
+			    .mtu = mtu, .seed = seed };
+	int r = rtnl_open(ns_fd, &rtnl);
+
+	if (r < 0)
+		return err_sys(err, -r, "cannot open a netlink socket for %s", name);
+	c.rtnl = rtnl;
+	r = look(&c);
+	if (r >= 0)
+		r = change(&c);
+	if (r < 0)
+		return err_sys(err, -r, "cannot shape %s", name);
+	return rtnl_flush(rtnl, err);
+}
+
+/* ---- what this kernel can do ---- */
+
+/* Tries it on the loopback of a namespace that lives no longer than the answer takes. */
+static bool try(const struct shape *s, uint64_t seed, bool *ret_seeded)
+{
+	_cleanup_(close_rtnlp) struct rtnl *rtnl = NULL;
 	_cleanup_err_ struct err ignored = { 0 };
 	_cleanup_close_ int ns = -1;
+	char kind[RTNL_KIND_SIZE];
+	uint64_t answer = 0;
+	char options[1024];
+	size_t len = 0;
 
-	if (netns_new(&ns, 1, false, &ignored) < 0)
+	if (netns_new(&ns, 1, false, &ignored) < 0 ||
+	    qdisc_set(ns, 1, "lo", NULL, s, 1500, seed, &ignored) < 0)
 		return false;
-	return qdisc_apply(ns, 1, "lo", s, 1500, &ignored) == 0;
+	if (!ret_seeded)
+		return true;
+	if (rtnl_open(ns, &rtnl) < 0 ||
+	    rtnl_get_qdisc(rtnl, 1, HANDLE_NETEM, kind, options, sizeof(options), &len) < 0)
+		return false;
+	*ret_seeded = netem_read_seed(options, len, &answer) && answer == seed;
+	return true;
 }
 
 bool qdisc_have_netem(void)
@@ -221,7 +239,7 @@ bool qdisc_have_netem(void)
 	static int known = -1;
 
 	if (known < 0)
-		known = have(&(struct shape){ .delay = NSEC_PER_MSEC });
+		known = try(&(struct shape){ .delay = NSEC_PER_MSEC }, 1, NULL);
 	return known;
 }
 
@@ -230,6 +248,72 @@ bool qdisc_have_tbf(void)
 	static int known = -1;
 
 	if (known < 0)
-		known = have(&(struct shape){ .rate = 1000000 });
+		known = try(&(struct shape){ .rate = 1000000 }, 1, NULL);
 	return known;
+}
+
+bool qdisc_have_codel(void)
+{
+	static int known = -1;
+
+	if (known < 0)
+		known = try(&(struct shape){ .rate = 1000000, .queue = QUEUE_CODEL,
+					     .codel_target = 5 * NSEC_PER_MSEC,
+					     .codel_interval = 100 * NSEC_PER_MSEC }, 1, NULL);
+	return known;
+}
+
+bool qdisc_have_seed(void)
+{
+	static int known = -1;
+	bool seeded = false;
+
+	if (known < 0)
+		known = try(&(struct shape){ .delay = NSEC_PER_MSEC }, 0x1234567890abcdef, &seeded) &&
+			seeded;
+	return known;
+}
+
+/* What no kernel's qdiscs can do, or NULL. */
+static const char *never(const struct shape *s)
+{
+	if (s->trace)
+		return "the kernel has no qdisc for a trace";
+	if (!netem_fits_jitter(s))
+		return "a jitter so long is over what sch_netem can hold";
+	if (!s->rate)
+		return NULL;
+	if (s->rate < 8)
+		return "the kernel's qdiscs count a rate in whole bytes per second";
+	if (s->queue == QUEUE_CODEL && netem_has_rate(s))
+		return "an overhead under 0 needs sch_netem's own queue, and CoDel another";
+	if (s->queue == QUEUE_CODEL && s->limit_bytes)
+		return "sch_codel's queue is bounded in packets, not in bytes";
+	if (s->limit && s->limit_bytes)
+		return "the kernel's queues are bounded in packets or in bytes, not in both";
+	return NULL;
+}
+
+bool qdisc_never(const struct shape *s, const char **ret_why)
+{
+	const char *why = never(s);
+
+	if (why)
+		*ret_why = why;
+	return why;
+}
+
+bool qdisc_can(const struct shape *s, const char **ret_why)
+{
+	const char *why = never(s);
+
+	if (!why && uses_netem(s) && !qdisc_have_netem())
+		why = "this kernel has no sch_netem";
+	else if (!why && uses_tbf(s) && !qdisc_have_tbf())
+		why = "this kernel has no sch_tbf";
+	else if (!why && s->rate && s->queue == QUEUE_CODEL && !qdisc_have_codel())
+		why = "this kernel has no sch_codel";
+	if (why)
+		*ret_why = why;
+	return !why;
 }

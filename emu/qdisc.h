@@ -9,7 +9,8 @@
 #ifndef EMU_QDISC_H
 #define EMU_QDISC_H
 
-#include "emu/net.h"
+#include "core/err.h"
+#include "emu/shape.h"
 
 /* Can this kernel do them? Asked once, in a namespace of its own that is gone afterwards. */
 bool qdisc_have_netem(void);
@@ -24,15 +25,12 @@ bool qdisc_can(const struct shape *s, const char **ret_why);
 bool qdisc_never(const struct shape *s, const char **ret_why);
 
 /*
- * Makes the shape the interface's, whatever it had; seed is for netem's draws. Where the kinds of qdisc
- * are the same as before they are changed in place: nothing that waits or travels is lost. Where they
- * are not (a rate comes or goes) the order of replacing keeps what it can.
+ * Makes the shape the interface's, in place: nothing that waits or travels is lost, but where another kind
+ * of queue (drop-tail in bytes, in packets, CoDel) takes the place of one. seed is for netem's draws, which
+ * begin anew. old is the shape that an earlier call gave, so that what it has in common is left alone; NULL
+ * where it is not known.
  */
 int qdisc_set(int ns_fd, int ifindex, const char *name, const struct shape *old,
 	      const struct shape *shape, uint32_t mtu, uint64_t seed, struct err *err);
-
-/* Puts the shape on an interface of the namespace of ns_fd; a shape of nothing adds nothing. */
-int qdisc_apply(int ns_fd, int ifindex, const char *name, const struct shape *shape, uint32_t mtu,
-		struct err *err);
 
 #endif

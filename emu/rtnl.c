@@ -13,8 +13,6 @@
 #include <linux/if_bridge.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/pkt_cls.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -27,7 +25,7 @@
 #include "emu/rtnl.h"
 #include "emu/rtnl_internal.h"
 
-#define MSG_ROOM   1024	      /* more than any message below */
+#define MSG_ROOM   1024	      /* more than any message without attributes of a size of its own */
 #define CHUNK_MSGS 256	      /* messages in one send */
 #define CHUNK_SIZE (64 << 10) /* bytes in one send */
 #define SOCK_BUF   (1 << 20)  /* the acknowledgements of a chunk, with their overhead */
@@ -129,12 +127,11 @@ static int grow(void **p, size_t *cap, size_t need, size_t size)
 	return 0;
 }
 
-/* Begins a message of a type at the buffer's end, or NULL without memory. */
-static struct nlmsghdr *msg_begin(struct rtnl *r, uint16_t type, uint16_t flags)
+struct nlmsghdr *rtnl_msg_begin(struct rtnl *r, uint16_t type, uint16_t flags, size_t room)
 {
 	struct nlmsghdr *nlh;
 
-	if (grow((void **)&r->buf, &r->cap, r->len + MSG_ROOM, 1) < 0 ||
+	if (grow((void **)&r->buf, &r->cap, r->len + MSG_ROOM + room, 1) < 0 ||
 	    grow((void **)&r->about, &r->cap_about, r->n + 1, sizeof(*r->about)) < 0)
 		return NULL;
 	nlh = mnl_nlmsg_put_header(r->buf + r->len);
@@ -144,10 +141,7 @@ static struct nlmsghdr *msg_begin(struct rtnl *r, uint16_t type, uint16_t flags)
 	return nlh;
 }
 
-static void msg_end(struct rtnl *r, const struct nlmsghdr *nlh, const char *what, const char *fmt,
-		    ...) printf_like(4, 5);
-static void msg_end(struct rtnl *r, const struct nlmsghdr *nlh, const char *what, const char *fmt,
-		    ...)
+void rtnl_msg_end(struct rtnl *r, const struct nlmsghdr *nlh, const char *what, const char *fmt, ...)
 {
 	struct about *a = &r->about[r->n++];
 	va_list ap;
@@ -162,7 +156,7 @@ static void msg_end(struct rtnl *r, const struct nlmsghdr *nlh, const char *what
 
 static struct nlmsghdr *link_begin(struct rtnl *r, uint16_t flags, int ifindex, unsigned if_flags)
 {
-	struct nlmsghdr *nlh = msg_begin(r, RTM_NEWLINK, flags);
+	struct nlmsghdr *nlh = rtnl_msg_begin(r, RTM_NEWLINK, flags, 0);
 	struct ifinfomsg *ifm;
 
 	if (!nlh)
@@ -208,7 +202,7 @@ int rtnl_add_veth(struct rtnl *r, const struct rtnl_end *a, const struct rtnl_en
 	mnl_attr_nest_end(nlh, peer);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
-	msg_end(r, nlh, "make the veth", "%s - %s", a->name, b->name);
+	rtnl_msg_end(r, nlh, "make the veth", "%s - %s", a->name, b->name);
 	return 0;
 }
 
@@ -231,7 +225,7 @@ int rtnl_add_bridge(struct rtnl *r, const char *name, int ifindex, const uint8_t
 	mnl_attr_put_u8(nlh, IFLA_BR_MCAST_SNOOPING, 0);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
-	msg_end(r, nlh, "make the bridge", "%s", name);
+	rtnl_msg_end(r, nlh, "make the bridge", "%s", name);
 	return 0;
 }
 
@@ -242,7 +236,7 @@ int rtnl_set_master(struct rtnl *r, int ifindex, int master)
 	if (!nlh)
 		return -ENOMEM;
 	mnl_attr_put_u32(nlh, IFLA_MASTER, master);
-	msg_end(r, nlh, "make a port of bridge", "%d of interface %d", master, ifindex);
+	rtnl_msg_end(r, nlh, "make a port of bridge", "%d of interface %d", master, ifindex);
 	return 0;
 }
 
@@ -253,7 +247,7 @@ int rtnl_del_link(struct rtnl *r, int ifindex)
 	if (!nlh)
 		return -ENOMEM;
 	nlh->nlmsg_type = RTM_DELLINK;
-	msg_end(r, nlh, "delete", "interface %d", ifindex);
+	rtnl_msg_end(r, nlh, "delete", "interface %d", ifindex);
 	return 0;
 }
 
@@ -266,7 +260,7 @@ int rtnl_set_up(struct rtnl *r, int ifindex, bool up)
 		return -ENOMEM;
 	ifm = mnl_nlmsg_get_payload(nlh);
 	ifm->ifi_flags = up ? IFF_UP : 0;
-	msg_end(r, nlh, up ? "bring up" : "bring down", "interface %d", ifindex);
+	rtnl_msg_end(r, nlh, up ? "bring up" : "bring down", "interface %d", ifindex);
 	return 0;
 }
 
@@ -277,7 +271,7 @@ static void about_addr(struct rtnl *r, const struct nlmsghdr *nlh, const char *w
 	char text[INET_ADDRSTRLEN];
 
 	inet_ntop(AF_INET, &in, text, sizeof(text));
-	msg_end(r, nlh, what, "%s/%u on interface %d", text, prefix, ifindex);
+	rtnl_msg_end(r, nlh, what, "%s/%u on interface %d", text, prefix, ifindex);
 }
 
 int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix)
@@ -289,7 +283,7 @@ int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix)
 	if (prefix > 32)
 		return -EINVAL;
 	mask = prefix ? ~0u << (32 - prefix) : 0;
-	nlh = msg_begin(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+	nlh = rtnl_msg_begin(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, 0);
 	if (!nlh)
 		return -ENOMEM;
 	ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
@@ -307,7 +301,7 @@ int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix)
 
 int rtnl_add_route(struct rtnl *r, uint32_t dst, uint8_t prefix, uint32_t via, int ifindex)
 {
-	struct nlmsghdr *nlh = msg_begin(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+	struct nlmsghdr *nlh = rtnl_msg_begin(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, 0);
 	struct rtmsg *rtm;
 
 	if (!nlh)
@@ -326,58 +320,6 @@ int rtnl_add_route(struct rtnl *r, uint32_t dst, uint8_t prefix, uint32_t via, i
 	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
 	about_addr(r, nlh, "add the route", dst, prefix, ifindex);
 	return 0;
-}
-
-static struct nlmsghdr *tc_begin(struct rtnl *r, uint16_t type, int ifindex, uint32_t handle,
-				 uint32_t parent, uint32_t info)
-{
-	struct nlmsghdr *nlh = msg_begin(r, type, NLM_F_CREATE | NLM_F_EXCL);
-	struct tcmsg *tcm;
-
-	if (!nlh)
-		return NULL;
-	tcm = mnl_nlmsg_put_extra_header(nlh, sizeof(*tcm));
-	tcm->tcm_family = AF_UNSPEC;
-	tcm->tcm_ifindex = ifindex;
-	tcm->tcm_handle = handle;
-	tcm->tcm_parent = parent;
-	tcm->tcm_info = info;
-	return nlh;
-}
-
-static int add_filter(struct rtnl *r, int ifindex, uint32_t hook, int prog_fd, const char *name)
-{
-	struct nlattr *options;
-	struct nlmsghdr *nlh;
-
-	if (prog_fd < 0)
-		return 0;
-	nlh = tc_begin(r, RTM_NEWTFILTER, ifindex, 1, TC_H_MAKE(TC_H_CLSACT, hook),
-		       TC_H_MAKE(1 << 16, htons(ETH_P_ALL)));
-	if (!nlh)
-		return -ENOMEM;
-	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
-	options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
-	mnl_attr_put_u32(nlh, TCA_BPF_FD, prog_fd);
-	mnl_attr_put_strz(nlh, TCA_BPF_NAME, name);
-	mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
-	mnl_attr_nest_end(nlh, options);
-	msg_end(r, nlh, "put the program", "%s on interface %d", name, ifindex);
-	return 0;
-}
-
-int rtnl_add_bpf(struct rtnl *r, int ifindex, int ingress_fd, int egress_fd, const char *name)
-{
-	struct nlmsghdr *nlh;
-	int ret;
-
-	nlh = tc_begin(r, RTM_NEWQDISC, ifindex, TC_H_MAKE(TC_H_CLSACT, 0), TC_H_CLSACT, 0);
-	if (!nlh)
-		return -ENOMEM;
-	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
-	msg_end(r, nlh, "add clsact to", "interface %d", ifindex);
-	ret = add_filter(r, ifindex, TC_H_MIN_INGRESS, ingress_fd, name);
-	return ret < 0 ? ret : add_filter(r, ifindex, TC_H_MIN_EGRESS, egress_fd, name);
 }
 
 /* The kernel's own sentence, where it sent one with the error. */
