@@ -103,8 +103,8 @@ int link_choose(const struct net *net, uint32_t link, enum link_engine *ret, con
 	struct shape shape[2];
 	int r;
 
-	if (shape_is_none(&l->shape[0]) && shape_is_none(&l->shape[1]) &&
-	    !timeline_touches(net, link)) {
+	if (l->engine != ENGINE_SHAPER && shape_is_none(&l->shape[0]) &&
+	    shape_is_none(&l->shape[1]) && !timeline_touches(net, link)) {
 		*ret = ENGINE_AUTO;
 		*ret_why = "it shapes nothing";
 		return 0;
@@ -181,6 +181,16 @@ static int set_up_end(const struct emu *e, uint32_t iface, struct err *err)
 	return ret < 0 ? ret : rtnl_flush(r, err);
 }
 
+/* A bridge uses a port only from then on. */
+static int wait_end(const struct emu *e, uint32_t iface, struct err *err)
+{
+	const struct iface *f = &e->net->ifaces[iface];
+	_cleanup_rtnl_ struct rtnl *r = NULL;
+	int ret = rtnl_open(emu_node_ns(e, f->node), &r);
+
+	return ret < 0 ? ret : rtnl_wait_running(r, &f->ifindex, 1, err);
+}
+
 /* From one veth to the shaper's two. */
 static int rewire(struct emu *e, uint32_t link, const char *why, struct err *err)
 {
@@ -203,6 +213,8 @@ static int rewire(struct emu *e, uint32_t link, const char *why, struct err *err
 		r = wire_halves_up(e, &link, 1, err);
 	for (i = 0; i < 2 && r >= 0; i++)
 		r = set_up_end(e, l->iface[i], err);
+	for (i = 0; i < 2 && r >= 0; i++)
+		r = wait_end(e, l->iface[i], err);
 	if (r >= 0)
 		r = wire_halves_wait(e, &link, 1, err);
 	if (r < 0 || el->up)
@@ -286,15 +298,6 @@ static int end_up(const struct emu *e, uint32_t iface, bool up, struct err *err)
 	if (ret >= 0 && up)
 		ret = wire_routes(r, e, iface);
 	return ret < 0 ? ret : rtnl_flush(r, err);
-}
-
-static int wait_end(const struct emu *e, uint32_t iface, struct err *err)
-{
-	const struct iface *f = &e->net->ifaces[iface];
-	_cleanup_rtnl_ struct rtnl *r = NULL;
-	int ret = rtnl_open(emu_node_ns(e, f->node), &r);
-
-	return ret < 0 ? ret : rtnl_wait_running(r, &f->ifindex, 1, err);
 }
 
 int emu_link_up(struct emu *e, uint32_t link, bool up, struct err *err)

@@ -14,8 +14,9 @@
 /*
  * The engine for a link: as its file says; for auto the kernel's where it can do all that the link asks
  * for, else the shaper. ENGINE_AUTO is returned for a link that shapes nothing and will not (see
- * net->timeline). ret_why is a static sentence, for the manifest. An engine that was asked for and cannot
- * do it is an error with the link's line (exit status 3 where a kernel would help, 2 where none would).
+ * net->timeline), unless the shaper was asked for: its packets then have fates like others. ret_why is
+ * a static sentence, for the manifest. An engine that was asked for and cannot do it is an error with
+ * the link's line (exit status 3 where a kernel would help, 2 where none would).
  */
 int link_choose(const struct net *net, uint32_t link, enum link_engine *ret, const char **ret_why,
 		struct err *err);

@@ -20,10 +20,12 @@
 
 struct shaper;
 
+#define SHAPER_THREAD_NAME "shaper" /* as ps -L and /proc have it */
+
 /* Can this kernel do it (BPF ring buffers and tc programs)? If not, why: a static sentence. */
 bool shaper_have(const char **ret_why);
 
-/* Makes the namespace and the programs; the thread begins with the first link. */
+/* Makes the namespace and the programs; the thread begins with the first link. net outlives it. */
 int shaper_open(const struct net *net, struct shaper **ret, struct err *err);
 /* Drops what is under way, ends the thread, and closes all; NULL is nothing. */
 void shaper_close(struct shaper *s);
@@ -31,7 +33,7 @@ int shaper_ns(const struct shaper *s); /* its namespace; stays the shaper's */
 
 /*
  * Serves a link from now on: its two halves, under the indexes of net->links[link].iface[], are in
- * shaper_ns() and up. The programs are attached here.
+ * shaper_ns() and still down. The programs are attached here.
  */
 int shaper_add(struct shaper *s, uint32_t link, const struct shape shape[2], struct err *err);
 int shaper_del(struct shaper *s, uint32_t link);

@@ -68,6 +68,7 @@ struct shaper {
 	pthread_cond_t answered_cond;
 	int (*fn)(struct shaper *s, void *arg);
 	void *arg;
+	int64_t asked_at; /* CLOCK_MONOTONIC ns */
 	int result;
 	bool answered;
 	bool asked; /* atomic: there is something in fn */
@@ -83,6 +84,7 @@ struct shaper {
 	int64_t now;	/* CLOCK_MONOTONIC ns, of this round */
 	int64_t offset; /* CLOCK_REALTIME less CLOCK_MONOTONIC, of this round */
 	unsigned took;	/* frames taken from the ring in this round */
+	int64_t latest; /* when the last of them came */
 	struct wheel services;	 /* pipes, by when they are to be served */
 	struct wheel deliveries; /* parcels, by when they arrive */
 	struct shaper_end *ends; /* one for each of net->ifaces */

@@ -170,7 +170,8 @@ static void deliver(void *arg, struct parcel *p, int64_t at)
 	struct shaper_end *e = arg;
 	struct shaper *s = e->shaper;
 
-	if (at <= s->now)
+	/* Straight on, unless it would overtake one that is due as well. */
+	if (at <= s->now && wheel_next(&s->deliveries) > at)
 		shaper_output(s, p);
 	else
 		wheel_add(&s->deliveries, &p->timer, at);
@@ -245,6 +246,7 @@ static int take_frame(void *arg, void *data, size_t size)
 
 	/* A full batch ends the call, which then says that there may be more. */
 	s->took++;
+	s->latest = (int64_t)f->time;
 	if (!e || !e->pipe)
 		goto out;
 	s->stats.packets++;

@@ -34,12 +34,24 @@ struct sched_wish {
 	uint64_t runtime, deadline, period;
 };
 
+/* Frames that came before the question meet the link as it was then. */
+static void catch_up(struct shaper *s, int64_t asked_at)
+{
+	bool more;
+
+	s->now = units_now_mono();
+	do {
+		more = shaper_take_frames(s);
+	} while (more && s->latest < asked_at);
+}
+
 static void answer(struct shaper *s)
 {
 	uint64_t n;
 
 	if (!__atomic_load_n(&s->asked, __ATOMIC_ACQUIRE))
 		return;
+	catch_up(s, s->asked_at);
 	pthread_mutex_lock(&s->lock);
 	__atomic_store_n(&s->asked, false, __ATOMIC_RELAXED);
 	if (read(s->asked_fd, &n, sizeof(n)) < 0)
@@ -60,6 +72,7 @@ int shaper_ask(struct shaper *s, int (*fn)(struct shaper *s, void *arg), void *a
 	pthread_mutex_lock(&s->lock);
 	s->fn = fn;
 	s->arg = arg;
+	s->asked_at = units_now_mono();
 	s->answered = false;
 	__atomic_store_n(&s->asked, true, __ATOMIC_RELEASE);
 	if (write(s->asked_fd, &one, sizeof(one)) < 0)
@@ -210,6 +223,8 @@ int shaper_thread_start(struct shaper *s)
 	r = -pthread_create(&s->thread, NULL, run, s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	s->running = r == 0;
+	if (s->running)
+		pthread_setname_np(s->thread, SHAPER_THREAD_NAME);
 	return r;
 }
 

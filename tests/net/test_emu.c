@@ -350,6 +350,7 @@ static void test_netem_or_its_absence(void **state)
 	free(l.net.file);
 	l.net.file = strdup("lab.ini");
 	l.net.links[3].shape[0].delay = 30 * NSEC_PER_MSEC;
+	l.net.links[3].engine = ENGINE_NETEM;
 	if (qdisc_have_netem()) {
 		int64_t start;
 
@@ -366,7 +367,7 @@ static void test_netem_or_its_absence(void **state)
 		assert_int_equal(l.err.items[0].class, ERR_MISSING);
 		assert_int_equal(l.err.items[0].line, 13);
 		assert_string_equal(l.err.items[0].file, "lab.ini");
-		assert_non_null(strstr(l.err.items[0].msg, "sch_netem"));
+		assert_non_null(strstr(l.err.items[0].msg, "CONFIG_NET_SCH_NETEM"));
 		after = leftover_take(LEFTOVER_MACHINE);
 		diff = leftover_diff(before, after);
 		assert_string_equal(diff, "");
