@@ -106,7 +106,7 @@ static struct record *record_at(const struct fate_queue *q, uint64_t pos)
 
 int fate_push(struct fate_queue *q, const struct fate *f, const uint8_t *data)
 {
-	uint32_t caplen = f->caplen < q->snaplen ? f->caplen : q->snaplen;
+	uint32_t caplen = f->len < q->snaplen ? f->len : q->snaplen;
 	uint64_t head = atomic_load_explicit(&q->head, memory_order_relaxed);
 	uint64_t size = record_size(caplen), to_end = q->size - (head & (q->size - 1));
 	uint64_t filler = size > to_end ? to_end : 0;
