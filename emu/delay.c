@@ -1,4 +1,4 @@
-/* Quantile functions of the delay distributions, by closed form or by inverting their other side. */
+/* Quantile functions of the delay distributions, by closed form or by inverting the other way. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <math.h>
@@ -31,8 +31,8 @@ int delay_dist_parse(const char *word, enum delay_dist *ret)
 typedef double (*cdf_fn)(double x, double arg, double *ret_density);
 
 /*
- * The x in [lo, hi] at which cdf is p: Newton's steps from start, and halves of what is left of the
- * interval where they would leave it.
+ * The x in [lo, hi] at which cdf is p: Newton's steps from start, and halves of what is left of
+ * the interval where they would leave it.
  */
 static double invert(cdf_fn cdf, double arg, double p, double lo, double hi, double start)
 {
@@ -246,7 +246,7 @@ static int compare_double(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The last two become what brings mean and deviation to 0 and 1; the mean alone where they cannot. */
+/* The last two become what brings mean and deviation to 0 and 1, or the mean alone. */
 static void fit_tail(double *v, size_t n)
 {
 	double sum = 0, squares = 0, middle, apart;

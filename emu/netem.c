@@ -1,13 +1,14 @@
 /*
  * The options of sch_netem, from a shape.
  *
- * Every attribute is in every message: one that is left out keeps what it was when a qdisc is changed.
+ * Every attribute is in every message: one that is left out keeps what it was when a qdisc is
+ * changed.
  *
- * Delays are drawn from a table of 16-bit numbers, the quantiles of the distribution in units of jitter /
- * 8192 (NETEM_DIST_SCALE), so that 4 jitters are all that the table reaches. The tails of most
- * distributions go further. So netem is given k jitters for the jitter, and the k-th part of the quantiles,
- * where k makes the largest fill the 16 bits; steps are then k / 8192 jitters. netem keeps the jitter in 32
- * bits, so the larger a tail the smaller the largest jitter.
+ * Delays are drawn from a table of 16-bit numbers, the quantiles of the distribution in units of
+ * jitter / 8192 (NETEM_DIST_SCALE), so that 4 jitters are all that the table reaches. The tails
+ * of most distributions go further. So netem is given k jitters for the jitter, and the k-th part
+ * of the quantiles, where k makes the largest fill the 16 bits; steps are then k / 8192 jitters.
+ * netem keeps the jitter in 32 bits, so the larger a tail the smaller the largest jitter.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -26,8 +27,9 @@
 #define ATTR_PRNG_SEED 14   /* TCA_NETEM_PRNG_SEED, Linux 6.6 */
 
 /*
- * What may be under way. Before the rate comes the delay, so it is as many as a core can send and not as the
- * rate lets through; a limit that is reached sooner would drop what the link's queue has room for.
+ * What may be under way. Before the rate comes the delay, so it is as many as a core can send and
+ * not as the rate lets through; a limit that is reached sooner would drop what the link's queue
+ * has room for.
  */
 #define UNDER_WAY_PER_SEC 2000000.0
 #define UNDER_WAY_MIN	  1000

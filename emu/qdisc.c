@@ -5,16 +5,18 @@
  *
  *	1: netem (delay, loss and all else)   root
  *	10: tbf (rate)                        in 1:, or the root where the kernel has no netem
- *	20: codel, 21: pfifo or 22: bfifo     in 10:, where tbf's own queue, which counts bytes, will not do
+ *	20: codel, 21: pfifo, 22: bfifo       in 10:, where tbf's own queue (in bytes) will not do
  *
- * A packet travels first (netem) and then waits for its turn on the wire (tbf); for a delay that does not
- * vary this is the same as the other way round, which the kernel cannot do. The queue that fills at a slow
- * link is tbf's, with a bound of its own; netem's limit only has to hold what is under way.
+ * A packet travels first (netem) and then waits for its turn on the wire (tbf); for a delay that
+ * does not vary this is the same as the other way round, which the kernel cannot do. The queue
+ * that fills at a slow link is tbf's, with a bound of its own; netem's limit only has to hold
+ * what is under way.
  *
- * Kinds only come, they never go: a qdisc that has nothing to do any more lets packets through (a delay of
- * 0, a rate of 80 Gbit/s) and what was in it leaves by itself. Where the kernel has netem it is there from
- * the start, even for a mere rate, for it could not come later without the loss of tbf's queue. So every
- * change is made in place, and loses nothing, but one: another kind of queue in tbf starts empty.
+ * Kinds only come, they never go: a qdisc that has nothing to do any more lets packets through (a
+ * delay of 0, a rate of 80 Gbit/s) and what was in it leaves by itself. Where the kernel has
+ * netem it is there from the start, even for a mere rate, for it could not come later without the
+ * loss of tbf's queue. So every change is made in place, and loses nothing, but one: another kind
+ * of queue in tbf starts empty.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -28,6 +30,7 @@
 #include "emu/qdisc_internal.h"
 #include "emu/rtnl.h"
 
+#define SEED_TRIED   0x1234567890abcdef
 #define HANDLE_NETEM TC_H_MAKE(1 << 16, 0)
 #define HANDLE_TBF   TC_H_MAKE(0x10 << 16, 0)
 #define IN_NETEM     TC_H_MAKE(1 << 16, 1)
@@ -103,7 +106,8 @@ static int set(const struct change *c, const char *kind, uint32_t handle, uint32
 
 static bool same(const struct qdisc_options *a, const struct qdisc_options *b)
 {
-	return a->nlh.nlmsg_len == b->nlh.nlmsg_len && !memcmp(a->bytes, b->bytes, a->nlh.nlmsg_len);
+	return a->nlh.nlmsg_len == b->nlh.nlmsg_len &&
+	       !memcmp(a->bytes, b->bytes, a->nlh.nlmsg_len);
 }
 
 /* A change that changes nothing is not made: it would set off random numbers and buckets anew. */
@@ -269,8 +273,7 @@ bool qdisc_have_seed(void)
 	bool seeded = false;
 
 	if (known < 0)
-		known = try(&(struct shape){ .delay = NSEC_PER_MSEC }, 0x1234567890abcdef, &seeded) &&
-			seeded;
+		known = try(&(struct shape){ .delay = NSEC_PER_MSEC }, SEED_TRIED, &seeded) && seeded;
 	return known;
 }
 

@@ -1,9 +1,9 @@
 /*
  * Shapes an interface's egress in the kernel: sch_netem, sch_tbf and, for CoDel, sch_codel.
  *
- * Talks to the kernel through libmnl, for libnl knows neither netem's loss models, rate and slots nor its
- * seed. One netem an interface; which of netem's rate and tbf limits the rate is said in qdisc.c, with
- * the figures behind it.
+ * Talks to the kernel through libmnl, for libnl knows neither netem's loss models, rate and slots
+ * nor its seed. One netem an interface; which of netem's rate and tbf limits the rate is said in
+ * qdisc.c, with the figures behind it.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_QDISC_H
@@ -25,10 +25,10 @@ bool qdisc_can(const struct shape *s, const char **ret_why);
 bool qdisc_never(const struct shape *s, const char **ret_why);
 
 /*
- * Makes the shape the interface's, in place: nothing that waits or travels is lost, but where another kind
- * of queue (drop-tail in bytes, in packets, CoDel) takes the place of one. seed is for netem's draws, which
- * begin anew. old is the shape that an earlier call gave, so that what it has in common is left alone; NULL
- * where it is not known.
+ * Makes the shape the interface's, in place: nothing that waits or travels is lost, but where
+ * another kind of queue (drop-tail in bytes, in packets, CoDel) takes the place of one. seed is
+ * for netem's draws, which begin anew. old is the shape that an earlier call gave, so that what
+ * it has in common is left alone; NULL where it is not known.
  */
 int qdisc_set(int ns_fd, int ifindex, const char *name, const struct shape *old,
 	      const struct shape *shape, uint32_t mtu, uint64_t seed, struct err *err);

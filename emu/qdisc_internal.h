@@ -1,4 +1,4 @@
-/* What qdisc.c (which qdiscs an interface has), netem.c and tbf.c (their options) share; nobody else's. */
+/* What qdisc.c (which qdiscs there are), netem.c and tbf.c (their options) share; nobody else's. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_QDISC_INTERNAL_H
 #define EMU_QDISC_INTERNAL_H

@@ -141,7 +141,8 @@ struct nlmsghdr *rtnl_msg_begin(struct rtnl *r, uint16_t type, uint16_t flags, s
 	return nlh;
 }
 
-void rtnl_msg_end(struct rtnl *r, const struct nlmsghdr *nlh, const char *what, const char *fmt, ...)
+void rtnl_msg_end(struct rtnl *r, const struct nlmsghdr *nlh, const char *what,
+		  const char *fmt, ...)
 {
 	struct about *a = &r->about[r->n++];
 	va_list ap;

@@ -1,5 +1,6 @@
 /*
- * The one file that speaks rtnetlink (libmnl) for links, addresses, routes, qdiscs and filters, in batches.
+ * The one file that speaks rtnetlink (libmnl) for links, addresses, routes, qdiscs and filters,
+ * in batches.
  *
  * A struct rtnl is a socket in one network namespace and a buffer of messages not yet sent.
  * Verbs only append; rtnl_flush() sends the batch and reads every acknowledgement. Addresses are
@@ -48,15 +49,15 @@ struct rtnl_qdisc {
 	size_t options_len;
 };
 /*
- * In place: the qdisc of this handle and kind is there, and keeps its packets. Else it is made, in place of
- * what its parent has. name: the interface's, for messages.
+ * In place: the qdisc of this handle and kind is there, and keeps its packets. Else it is made,
+ * in place of what its parent has. name: the interface's, for messages.
  */
 int rtnl_set_qdisc(struct rtnl *r, int ifindex, const struct rtnl_qdisc *q, bool in_place,
 		   const char *name);
 #define RTNL_KIND_SIZE 16
 /*
- * Asks at once, with nothing queued. -ENOENT: there is none of this handle. options, which may be NULL, gets
- * as many bytes of the kernel's as fit.
+ * Asks at once, with nothing queued. -ENOENT: there is none of this handle. options, which may be
+ * NULL, gets as many bytes of the kernel's as fit.
  */
 int rtnl_get_qdisc(struct rtnl *r, int ifindex, uint32_t handle, char ret_kind[RTNL_KIND_SIZE],
 		   void *options, size_t size, size_t *ret_len);

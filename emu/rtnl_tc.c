@@ -90,7 +90,8 @@ static void read_qdisc(const struct nlmsghdr *nlh, char ret_kind[RTNL_KIND_SIZE]
 		size_t len = mnl_attr_get_payload_len(attr);
 
 		if (mnl_attr_get_type(attr) == TCA_KIND)
-			snprintf(ret_kind, RTNL_KIND_SIZE, "%.*s", (int)len, mnl_attr_get_str(attr));
+			snprintf(ret_kind, RTNL_KIND_SIZE, "%.*s", (int)len,
+				 mnl_attr_get_str(attr));
 		if (mnl_attr_get_type(attr) != TCA_OPTIONS || !options)
 			continue;
 		*ret_len = len < size ? len : size;

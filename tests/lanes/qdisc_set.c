@@ -3,8 +3,9 @@
  *
  *	qdisc_set INTERFACE OLD NEW [SEED]
  *
- * OLD and NEW are shapes as the shell has them ("delay=20ms 5ms pareto, loss=1%"); "" is no shape, "?" as
- * OLD is one not known. Without arguments it says what this kernel can do, in a line of JSON.
+ * OLD and NEW are shapes as the shell has them ("delay=20ms 5ms pareto, loss=1%"); "" is no
+ * shape, "?" as OLD is one not known. Without arguments it says what this kernel can do, in a
+ * line of JSON.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
