@@ -37,6 +37,11 @@ static int serve(struct call *call, struct emu *e, struct loop *loop, int64_t st
 
 	if (r)
 		return r;
+	r = shell_begin(&sh, &call->err);
+	if (r) {
+		shell_fini(&sh);
+		return r;
+	}
 	if (text) {
 		sh.stdin_fd = STDIN_FILENO;
 		sh.terminal = isatty(STDIN_FILENO);

@@ -53,6 +53,8 @@ const struct shell_command shell_commands[] = {
 	{ "nodes", "", "List the nodes.", shell_nodes },
 	{ "net", "", "List the interfaces and what each is connected to.", shell_net },
 	{ "links", "", "List the links.", shell_links },
+	{ "link", "A B [CHANGE]",
+	  "Bring a link up or down, change what it does (delay=10ms loss=1%), or show it.", shell_link },
 	{ "dump", "", "List the nodes with their addresses and the pid of each host's init.",
 	  shell_dump },
 	{ "intfs", "", "List the interfaces of each node.", shell_intfs },
@@ -203,6 +205,7 @@ void shell_fini(struct shell *sh)
 		prog_free(j->prog);
 		free(j);
 	}
+	timeline_stop(sh->timeline);
 	loop_del_fd(sh->loop, sh->signal_fd);
 	close(sh->signal_fd);
 }

@@ -36,6 +36,8 @@ struct shell {
 	int signal;	   /* that told it to end; 0: none */
 	int first_failure; /* exit status of the first line that failed */
 	struct shell_job *jobs;
+	struct timeline_run *timeline;
+	struct editline *editor; /* libedit's, while it waits for a key */
 };
 
 struct shell_command {
@@ -46,6 +48,8 @@ struct shell_command {
 };
 
 int shell_init(struct shell *sh, struct emu *emu, struct loop *loop, struct err *err);
+/* The network is up: the file's timeline begins. */
+int shell_begin(struct shell *sh, struct err *err);
 void shell_fini(struct shell *sh);
 /* One line; its status is returned and kept if it is the first failure. */
 int shell_line(struct shell *sh, char *line);
@@ -53,6 +57,8 @@ int shell_line(struct shell *sh, char *line);
 void shell_text(struct shell *sh, const char *text);
 /* Lines from standard input until its end or exit: a terminal's with editing, else as they come. */
 int shell_input(struct shell *sh, struct err *err);
+/* A line on standard error that nobody asked for; what is being typed is shown again behind it. */
+void shell_announce(struct shell *sh, const char *line);
 /* Waits for events of the network, the terminal and signals; sets interrupted, resized, leave. */
 void shell_wait(struct shell *sh);
 /*
@@ -68,9 +74,11 @@ extern const struct shell_command shell_commands[]; /* ends with a row without a
 /* shell_show.c */
 int shell_nodes(struct shell *sh, char *args);
 int shell_net(struct shell *sh, char *args);
-int shell_links(struct shell *sh, char *args);
 int shell_dump(struct shell *sh, char *args);
 int shell_intfs(struct shell *sh, char *args);
+/* shell_link.c */
+int shell_links(struct shell *sh, char *args);
+int shell_link(struct shell *sh, char *args);
 /* shell_ping.c */
 int shell_pingall(struct shell *sh, char *args);
 /* shell_exec.c */

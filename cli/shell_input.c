@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -44,7 +45,12 @@ static int get_char(EditLine *el, wchar_t *ret)
 
 	el_get(el, EL_CLIENTDATA, &sh);
 	for (;;) {
-		if (wait_input(sh))
+		int r;
+
+		sh->editor = el;
+		r = wait_input(sh);
+		sh->editor = NULL;
+		if (r)
 			return -1;
 		if (sh->resized) {
 			sh->resized = false;
@@ -71,6 +77,24 @@ static int get_char(EditLine *el, wchar_t *ret)
 			return 1;
 		}
 	}
+}
+
+/*
+ * A program of a host may have the terminal, and have told it to stop others that write to it: then
+ * SIGTTOU would stop us.
+ */
+void shell_announce(struct shell *sh, const char *line)
+{
+	sigset_t block, before;
+
+	fflush(stdout);
+	sigemptyset(&block);
+	sigaddset(&block, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &block, &before);
+	fprintf(stderr, "%s%s\n", sh->editor ? "\n" : "", line);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (sh->editor)
+		el_set(sh->editor, EL_REFRESH);
 }
 
 static char *prompt(EditLine *el)

@@ -1,4 +1,4 @@
-/* Shell commands that show the network, in Mininet's formats: nodes net links dump intfs. */
+/* Shell commands that show the network, in Mininet's formats: nodes net dump intfs. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,17 +57,6 @@ int shell_net(struct shell *sh, char *args)
 {
 	(void)args;
 	return each_node(sh, show_net);
-}
-
-int shell_links(struct shell *sh, char *args)
-{
-	const struct net *net = sh->net;
-
-	(void)args;
-	for (size_t i = 0; i < net->n_links; i++)
-		printf("%s<->%s (OK OK) \n", net->ifaces[net->links[i].iface[0]].name,
-		       net->ifaces[net->links[i].iface[1]].name);
-	return 0;
 }
 
 static void show_dump(struct shell *sh, const struct node *n)

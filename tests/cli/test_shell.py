@@ -227,5 +227,84 @@ def test_clean_leaves_the_living_alone():
     matches(r"\(6/6 received\)", out)
 
 
+def test_a_link_goes_down_and_comes_back():
+    status, out, err = shell("link s1 h1 down", "links", "pingall 1", "link h1 s1 up", "links", "pingall")
+    check((status, err), (1, ""))
+    check(out, """h1-eth0<->s1-eth1 (DOWN DOWN) 
+h2-eth0<->s1-eth2 (OK OK) 
+h3-eth0<->s2-eth1 (OK OK) 
+r1-eth0<->s1-eth3 (OK OK) 
+r1-eth1<->s2-eth2 (OK OK) 
+*** Ping: testing ping reachability
+h1 -> X X 
+h2 -> X h3 
+h3 -> X h2 
+*** Results: 67% dropped (2/6 received)
+h1-eth0<->s1-eth1 (OK OK) 
+h2-eth0<->s1-eth2 (OK OK) 
+h3-eth0<->s2-eth1 (OK OK) 
+r1-eth0<->s1-eth3 (OK OK) 
+r1-eth1<->s2-eth2 (OK OK) 
+*** Ping: testing ping reachability
+h1 -> h2 h3 
+h2 -> h1 h3 
+h3 -> h1 h2 
+*** Results: 0% dropped (6/6 received)
+""")
+
+
+def test_a_link_is_changed_and_shown():
+    status, out, err = shell("link r1 s2", "link r1 s2 delay=30ms", "link s2 r1 > delay=70ms, rate=10mbit", "link r1 s2",
+                             "h1 ping -c3 -i0.3 -q h3", "link r1 s2 none", "link h{1..2} s1 < delay=1ms", "link s1 h2")
+    check((status, err), (0, ""))
+    before, after = out.split("PING", 1)
+    matches(r"^r1-eth1<->s2-eth2: up, no engine \(.+\)$", before)
+    check(before.splitlines()[1:3], ["  r1 -> s2: none", "  s2 -> r1: none"])
+    matches(r"^r1-eth1<->s2-eth2: up, engine \w+ \(.+\)$", before)
+    check(before.splitlines()[4:6], ["  r1 -> s2: delay=30ms", "  s2 -> r1: rate=10mbit, delay=70ms"])
+    least = float(re.search(r"= ([\d.]+)/", after).group(1))
+    assert 100 <= least < 130, f"a round trip took {least} ms"
+    check(after.splitlines()[-2:], ["  s1 -> h2: delay=1ms", "  h2 -> s1: none"])
+
+
+def test_bad_changes_of_links():
+    for line, want in (("link", "Please name a link by its ends: link A B [up|down|KEY=VALUE ...]"),
+                       ("link h1 h2 down", "there is no link between h1 and h2"),
+                       ("link h1 s9 down", "unknown node 's9'"),
+                       ("link h1 s1 dwon", "bad value 'dwon' of key 'link h1 s1': did you mean 'down'?"),
+                       ("link h1 s1 > down",
+                        "bad value 'down' of key 'link h1 s1 >': a link goes down or up in both directions"),
+                       ("link h1 s1 dealy=1ms", "unknown key 'dealy'; did you mean 'delay'?"),
+                       ("link h1 s1 delay=5ms loss=101%", "loss=101%")):
+        status, out, err = shell(line, "link h1 s1")
+        check(status, 2, line)
+        assert err.startswith("*** ") and err.count("\n") == 1 and want in err, err
+        matches(r"^  h1 -> s1: none$", out)
+
+
+def test_a_timeline_runs():
+    topo = write(DIR.name, "timeline.ini", LAB + """
+[at 0s]
+link h1 s1 > = delay=5ms
+[at 100ms]
+link r1 s2 = down
+[at 200ms]
+host h{1..2} = down
+link r1 s2 = up
+""")
+    p = subprocess.Popen([DETNET, topo], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    said = [p.stderr.readline().rstrip("\n") for _ in range(5)]
+    check(said, ["*** at 0s: link h1 s1 > = delay=5ms", "*** at 100ms: link r1 s2 = down",
+                 "*** at 200ms: host h1 = down", "*** at 200ms: host h2 = down",
+                 "*** at 200ms: link r1 s2 = up"])
+    out, err = p.communicate("links\nlink h1 s1\n", timeout=60)
+    check((p.returncode, err), (0, ""))
+    check([line.split(" ", 1)[1] for line in out.splitlines()[:5]],
+          ["(DOWN DOWN) ", "(DOWN DOWN) ", "(OK OK) ", "(OK OK) ", "(OK OK) "])
+    matches(r"^h1-eth0<->s1-eth1: down, engine", out)
+    check(out.splitlines()[-2:], ["  h1 -> s1: delay=5ms", "  s1 -> h1: none"])
+
+
 assert os.geteuid() == 0, "building networks needs root"
 run_tests(dict(globals()))

@@ -243,5 +243,20 @@ def test_a_shell_in_a_host_has_job_control():
     check(t.end(), 0)
 
 
+def test_a_change_comes_while_a_line_is_typed():
+    t = Terminal(write(DIR.name, "timeline.ini", LAB + "\n[at 3s]\nlink h1 s1 = down\n"))
+    t.until(PROMPT)
+    t.type(b"h1 echo o$((0))")
+    t.until(b"h1 echo o$((0))")
+    assert t.until(b"*** at 3s: link h1 s1 = down\r\n").endswith(b"\r\n"), t.all
+    t.until(PROMPT)
+    t.until(b"h1 echo o$((0))")
+    t.type(b"k\r")
+    t.until(b"\no0k\r\n")
+    t.until(PROMPT)
+    t.type(b"exit\r")
+    check(t.end(), 0)
+
+
 assert os.geteuid() == 0, "building networks needs root"
 run_tests(dict(globals()))
