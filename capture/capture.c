@@ -1,75 +1,21 @@
-/*
- * The capture thread: process events and ring blocks in, pcapng and flows out.
- *
- * Theory of operation. The thread waits on the rings, and on an eventfd that ends it. For each packet
- * it finds the link by the interface index (unique in a network), the sender by the tag, the flow by
- * the addresses, and writes one pcapng block. An owner id it does not know yet can only be in the
- * buffer of process events, for the event was sent before the packet; so it looks there once more.
- */
+/* The capture of a network: opens its sources and files, starts its thread, and completes the files. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
-#include "capture/capture.h"
+#include "capture/capture_internal.h"
 #include "capture/comment.h"
-#include "capture/ring.h"
-#include "core/log.h"
 #include "core/tree.h"
 #include "core/units.h"
+#include "emu/link.h"
 
 #define RING_MIN (16ull << 20)
 #define RING_MAX (256ull << 20)
-#define FLUSH_MS 1000 /* what was captured is in the file after this, whatever becomes of us */
 #define RING_SHARE 4 /* of the memory: the most that may be asked for */
-
-/* What a packet seen at an interface index means. */
-struct tap {
-	uint32_t iface;	  /* index in net->ifaces that names it; NET_NONE: not captured */
-	uint32_t pcap_id; /* of its interface block */
-	bool host_side;	  /* the ring sits at the named interface itself, not at its peer */
-};
-
-struct capture {
-	const struct net *net;
-	struct tag *tag;
-	struct owners *owners;
-	struct capture_opts opts;
-	struct ring **rings;
-	size_t n_rings;
-	struct tap *taps; /* by ifindex - NET_IFINDEX_BASE */
-	size_t n_taps;
-	struct pcapng_writer *writer;
-	struct flow_table *flows;
-	size_t pad; /* bytes that the second half of a comment may need */
-	pthread_t thread;
-	bool running;
-	int stop_fd;
-	int64_t start;
-	uint64_t *iface_packets; /* by pcap id */
-	int64_t flushed_at;	 /* CLOCK_MONOTONIC ns */
-	uint64_t flushed_packets;
-	uint32_t n_pcap_ifaces;
-	pthread_mutex_t lock; /* of stats */
-	struct capture_stats stats;
-};
-
-static bool in_fabric(const struct net *net, uint32_t iface)
-{
-	return net->nodes[net->ifaces[iface].node].kind == NODE_SWITCH;
-}
-
-/* Which interface of a link names it in the file: the end that is not a switch, the first of two. */
-static uint32_t naming_end(const struct net *net, const struct link *l)
-{
-	return in_fabric(net, l->iface[0]) && !in_fabric(net, l->iface[1]) ? l->iface[1] :
-									       l->iface[0];
-}
 
 static uint32_t vantage_of(void *arg, uint8_t family, const uint8_t *ip)
 {
@@ -83,193 +29,27 @@ static uint32_t vantage_of(void *arg, uint8_t family, const uint8_t *ip)
 	return i == NET_NONE ? FLOW_NO_IFACE : i;
 }
 
-static struct tap *tap_of(struct capture *c, int ifindex)
-{
-	size_t i = (size_t)ifindex - NET_IFINDEX_BASE;
-
-	return ifindex >= NET_IFINDEX_BASE && i < c->n_taps && c->taps[i].iface != NET_NONE ?
-		       &c->taps[i] :
-		       NULL;
-}
-
-static const struct owner *owner_of(struct capture *c, uint32_t hash)
-{
-	const struct owner *w = owners_get(c->owners, hash & OWNER_MASK);
-
-	if (!w && (hash & OWNER_MASK) >= OWNER_FIRST) {
-		tag_read_processes(c->tag);
-		w = owners_get(c->owners, hash & OWNER_MASK);
-	}
-	return w;
-}
-
-static void count(struct capture *c, const struct ring_packet *p, const struct owner *owner)
-{
-	pthread_mutex_lock(&c->lock);
-	c->stats.packets++;
-	c->stats.bytes += p->len;
-	c->stats.unlabelled += !owner;
-	c->stats.kernel += owner && owner->kernel;
-	c->stats.flows = flow_table_count(c->flows);
-	pthread_mutex_unlock(&c->lock);
-}
-
-/* The first error stays; nothing is written after it, and the run says that it is not whole. */
-static void set_error(struct capture *c, int error)
-{
-	pthread_mutex_lock(&c->lock);
-	if (c->stats.error == 0)
-		c->stats.error = error;
-	pthread_mutex_unlock(&c->lock);
-}
-
-static int write_packet(struct capture *c, const struct ring_packet *p, const struct tap *tap,
-			const struct owner *owner, struct flow *flow)
-{
-	bool may_wait = flow && comment_may_wait(flow);
-	struct comment text;
-	struct pcapng_packet out = {
-		.iface = tap->pcap_id,
-		.ts = p->ts,
-		.dir = p->outgoing == tap->host_side ? PCAPNG_DIR_OUT : PCAPNG_DIR_IN,
-		.caplen = p->caplen,
-		.len = p->len,
-		.data = p->data,
-	};
-	uint64_t pos;
-	int r;
-
-	comment_make(&text, c->net, owner, flow, may_wait ? c->pad : 0);
-	out.comment = text.text;
-	out.comment_len = text.len;
-	r = pcapng_write(c->writer, &out, &pos);
-	if (r < 0)
-		return r;
-	if (text.padded)
-		comment_wait(flow, pos, &text);
-	c->iface_packets[tap->pcap_id]++;
-	return 0;
-}
-
-static void on_packet(void *arg, const struct ring_packet *p)
-{
-	struct capture *c = arg;
-	const struct tap *tap = tap_of(c, p->ifindex);
-	const struct owner *owner;
-	struct flow *flow = NULL;
-	struct flow_packet fp = {
-		.ts = p->ts,
-		.caplen = p->caplen,
-		.len = p->len,
-		.data = p->data,
-		.owner = p->hash & OWNER_MASK,
-	};
-	int r;
-
-	if (!tap)
-		return;
-	owner = owner_of(c, p->hash);
-	if (!owner)
-		fp.owner = OWNER_NONE;
-	fp.iface = tap->iface;
-	r = flow_table_add(c->flows, &fp, &flow);
-	if (r <= 0)
-		flow = NULL;
-	if (r >= 0)
-		r = c->stats.error ? -c->stats.error : 0;
-	if (r == 0 && flow && flow->pending)
-		r = comment_complete(flow, c->writer);
-	if (r == 0)
-		r = write_packet(c, p, tap, owner, flow);
-	if (r == 0)
-		count(c, p, owner);
-	else
-		set_error(c, -r);
-}
-
-static void read_rings(struct capture *c, const struct pollfd *fds)
-{
-	tag_read_processes(c->tag);
-	for (size_t i = 0; i < c->n_rings; i++) {
-		if (fds[i].revents & POLLERR)
-			ring_clear_error(c->rings[i]);
-		ring_read(c->rings[i], on_packet, c);
-	}
-}
-
-/* Once in FLUSH_MS, if there is something. */
-static void flush(struct capture *c)
-{
-	int64_t now = units_now_mono();
-	int r;
-
-	if (c->stats.error || c->stats.packets == c->flushed_packets ||
-	    now - c->flushed_at < FLUSH_MS * NSEC_PER_MSEC)
-		return;
-	c->flushed_at = now;
-	c->flushed_packets = c->stats.packets;
-	r = pcapng_flush(c->writer);
-	if (r < 0)
-		set_error(c, -r);
-}
-
-static void *capture_thread(void *arg)
-{
-	struct capture *c = arg;
-	struct pollfd *fds = calloc(c->n_rings + 1, sizeof(*fds));
-	int error = fds ? 0 : ENOMEM;
-
-	for (size_t i = 0; fds && i < c->n_rings; i++)
-		fds[i] = (struct pollfd){ .fd = ring_fd(c->rings[i]), .events = POLLIN };
-	if (fds)
-		fds[c->n_rings] = (struct pollfd){ .fd = c->stop_fd, .events = POLLIN };
-	while (!error && !(fds[c->n_rings].revents & POLLIN)) {
-		if (poll(fds, c->n_rings + 1, FLUSH_MS) < 0)
-			error = errno == EINTR ? 0 : errno;
-		else
-			read_rings(c, fds);
-		flush(c);
-	}
-	tag_read_processes(c->tag);
-	for (size_t i = 0; i < c->n_rings; i++)
-		ring_drain(c->rings[i], on_packet, c);
-	free(fds);
-	if (error)
-		set_error(c, error);
-	return NULL;
-}
-
-/* Interface blocks, one a link, and the way from interface indexes to them. */
-static int add_ifaces(struct capture *c)
+/* Interface blocks, one a link, and what each ring's packets mean. */
+static int add_ifaces(struct capture *c, const struct emu *e)
 {
 	const struct net *net = c->net;
+	int r = taps_init(&c->taps, net);
 
-	c->n_taps = net->n_ifaces;
-	c->taps = calloc(c->n_taps, sizeof(*c->taps));
-	c->iface_packets = calloc(net->n_links, sizeof(*c->iface_packets));
-	if (!c->taps || !c->iface_packets)
-		return -ENOMEM;
-	for (size_t i = 0; i < c->n_taps; i++)
-		c->taps[i].iface = NET_NONE;
-	for (size_t i = 0; i < net->n_links; i++) {
-		uint32_t named = naming_end(net, &net->links[i]), peer = net_peer(net, named);
-		const struct iface *ifc = &net->ifaces[named], *far = &net->ifaces[peer];
-		uint32_t at = in_fabric(net, named) || !in_fabric(net, peer) ? named : peer;
-		char name[NODE_NAME_MAX + IFNAMSIZ + 2], descr[2 * NODE_NAME_MAX + 64], addr[16];
-		int id;
+	c->iface_packets = calloc(net->n_links + 1, sizeof(*c->iface_packets));
+	if (!c->iface_packets)
+		r = -ENOMEM;
+	for (uint32_t i = 0; i < net->n_links && r == 0; i++) {
+		char name[TAP_NAME_SIZE], descr[TAP_DESCR_SIZE];
 
-		snprintf(name, sizeof(name), "%s:%s", net->nodes[ifc->node].name, ifc->name);
-		snprintf(descr, sizeof(descr), "%s%s%s to %s:%s", ifc->addr ? "" : "switch port",
-			 ifc->addr ? "address " : "", ifc->addr ? net_format_addr(addr, ifc->addr) : "",
-			 net->nodes[far->node].name, far->name);
-		id = pcapng_add_iface(c->writer, name, descr, c->opts.snaplen);
-		if (id < 0)
-			return id;
-		c->taps[net->ifaces[at].ifindex - NET_IFINDEX_BASE] =
-			(struct tap){ .iface = named, .pcap_id = id, .host_side = at == named };
-		c->n_pcap_ifaces = id + 1;
+		tap_describe(net, i, name, descr);
+		r = pcapng_add_iface(c->writer, name, descr, c->opts.snaplen);
+		if (r < 0)
+			return r;
+		r = 0;
+		if (emu_link_engine(e, i) != ENGINE_SHAPER)
+			taps_add(&c->taps, net, i);
 	}
-	return 0;
+	return r;
 }
 
 /* The kernel takes a ring's memory at once and for good, so one that is asked for has a bound, too. */
@@ -308,27 +88,52 @@ static int add_ring(struct capture *c, int ns_fd, int ifindex, uint64_t size, st
 	return r;
 }
 
-/* One for the fabric, one for each link that has no end in it. */
+/* One for the fabric, one for each link that has no end in it; none for links that are shaped. */
 static int open_rings(struct capture *c, struct emu *e, struct err *err)
 {
 	const struct net *net = c->net;
+	bool fabric = false;
 	uint64_t size = 0;
 	int r = ring_size(c, &size, err);
 
-	if (r == 0)
-		r = add_ring(c, emu_fabric_ns(e), 0, size, err);
-	for (size_t i = 0; i < net->n_links && r == 0; i++) {
-		uint32_t named = naming_end(net, &net->links[i]);
+	for (uint32_t i = 0; i < net->n_links && r == 0; i++) {
+		const struct iface *named = &net->ifaces[tap_naming_iface(net, i)];
 
-		if (in_fabric(net, named) || in_fabric(net, net_peer(net, named)))
+		if (emu_link_engine(e, i) == ENGINE_SHAPER)
 			continue;
-		r = add_ring(c, emu_node_ns(e, net->ifaces[named].node), net->ifaces[named].ifindex,
-			     RING_MIN / 2, err);
+		if (tap_in_fabric(net, i))
+			fabric = true;
+		else
+			r = add_ring(c, emu_node_ns(e, named->node), named->ifindex, RING_MIN / 2,
+				     err);
 	}
+	if (r == 0 && fabric)
+		r = add_ring(c, emu_fabric_ns(e), 0, size, err);
 	return r;
 }
 
-static int open_file(struct capture *c, struct err *err)
+/* The shaper's packets come by a queue of memory, which has the room that a ring would have. */
+static int open_queue(struct capture *c, struct emu *e, struct err *err)
+{
+	uint64_t size = 0;
+	int r = 0;
+
+	c->shaper = emu_shaper(e);
+	if (!c->shaper)
+		return 0;
+	r = fates_open(c->opts.dir_fd, c->net, &c->fates, err);
+	if (r == 0)
+		r = ring_size(c, &size, err);
+	if (r == 0)
+		r = fate_queue_new(size, c->opts.snaplen, &c->queue);
+	if (r < 0)
+		return r;
+	shaper_stats(c->shaper, &c->shaper_start);
+	r = shaper_set_sink(c->shaper, c->queue);
+	return r < 0 ? err_sys(err, -r, "cannot take over the shaper's packets") : 0;
+}
+
+static int open_file(struct capture *c, const struct emu *e, struct err *err)
 {
 	static const char name[] = "capture.pcapng";
 	struct utsname un;
@@ -340,7 +145,7 @@ static int open_file(struct capture *c, struct err *err)
 	uname(&un);
 	snprintf(os, sizeof(os), "%s %s %s", un.sysname, un.release, un.machine);
 	r = pcapng_create(fd, name, os, "detnet " DETNET_VERSION, NULL, &c->writer, err);
-	return r < 0 ? r : add_ifaces(c);
+	return r < 0 ? r : add_ifaces(c, e);
 }
 
 int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
@@ -361,9 +166,11 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 	c->start = units_now_real();
 	pthread_mutex_init(&c->lock, NULL);
 	c->flows = flow_table_new(&fo, owners);
-	r = c->flows && c->stop_fd >= 0 ? open_file(c, err) : -ENOMEM;
+	r = c->flows && c->stop_fd >= 0 ? open_file(c, e, err) : -ENOMEM;
 	if (r == 0)
 		r = open_rings(c, e, err);
+	if (r == 0)
+		r = open_queue(c, e, err);
 	if (r == 0) {
 		r = -pthread_create(&c->thread, NULL, capture_thread, c);
 		c->running = r == 0;
@@ -429,9 +236,25 @@ static void write_stats(struct capture *c)
 		ring_update_stats(c->rings[i]);
 		c->stats.drops += ring_stats(c->rings[i])->drops;
 	}
-	for (uint32_t i = 0; i < c->n_pcap_ifaces; i++)
+	for (uint32_t i = 0; i < c->net->n_links; i++)
 		pcapng_write_stats(c->writer, i, c->start, end, c->iface_packets[i],
 				   i == 0 ? c->stats.drops : 0);
+}
+
+static void sum_fates(struct capture *c)
+{
+	struct shaper_stats now;
+
+	if (!c->shaper)
+		return;
+	c->stats.shaped = true;
+	for (uint32_t i = 0; i < c->net->n_links; i++)
+		for (int end = 0; end < 2; end++)
+			fate_counts_add(&c->stats.fates, fates_counts(c->fates, i, end));
+	shaper_stats(c->shaper, &now);
+	c->stats.fates_lost = fate_lost(c->queue);
+	c->stats.overruns = now.overruns - c->shaper_start.overruns;
+	c->stats.send_errors = now.send_errors - c->shaper_start.send_errors;
 }
 
 int capture_stop(struct capture *c, struct err *err)
@@ -441,11 +264,14 @@ int capture_stop(struct capture *c, struct err *err)
 
 	if (!c->running)
 		return 0;
+	if (c->queue)
+		shaper_set_sink(c->shaper, NULL);
 	if (write(c->stop_fd, &one, sizeof(one)) < 0)
 		return err_sys(err, errno, "cannot stop the capture");
 	pthread_join(c->thread, NULL);
 	c->running = false;
 	write_stats(c);
+	sum_fates(c);
 	if (c->stats.error)
 		r = err_integrity(err,
 				  "the capture could not be written whole: %s; what is in it can "
@@ -453,8 +279,17 @@ int capture_stop(struct capture *c, struct err *err)
 	e = pcapng_close(steal_ptr(c->writer), r < 0 ? NULL : err);
 	if (r == 0)
 		r = e;
+	if (c->fates) {
+		e = fates_close(c->fates, err);
+		r = r < 0 ? r : e;
+	}
 	e = write_flows(c, err);
 	return r < 0 ? r : e;
+}
+
+const struct fate_counts *capture_fates(const struct capture *c, uint32_t link, int end)
+{
+	return c->fates ? fates_counts(c->fates, link, end) : NULL;
 }
 
 struct flow_table *capture_flows(struct capture *c)
@@ -474,6 +309,10 @@ void capture_free(struct capture *c)
 		return;
 	if (c->running)
 		capture_stop(c, NULL);
+	else if (c->queue)
+		shaper_set_sink(c->shaper, NULL);
+	fate_queue_free(c->queue);
+	fates_free(c->fates);
 	if (c->writer)
 		pcapng_close(c->writer, NULL);
 	for (size_t i = 0; i < c->n_rings; i++)
@@ -486,6 +325,6 @@ void capture_free(struct capture *c)
 		close(c->stop_fd);
 	pthread_mutex_destroy(&c->lock);
 	free(c->iface_packets);
-	free(c->taps);
+	taps_clear(&c->taps);
 	free(c);
 }

@@ -1,8 +1,10 @@
 /*
- * The capture of a whole network: rings in, labelled pcapng and flows out, in a thread of its own.
+ * The capture of a whole network: rings and fates in, labelled pcapng and flows out, in a thread of
+ * its own.
  *
  * One ring in the fabric sees every link that has a switch end; each link without one gets a ring of
- * its own. A packet is written once for each link it crosses, under the name of the host's (or
+ * its own. Packets of a link that the shaper shapes come from the shaper itself, which hands over what
+ * became of each, the lost ones too: these are in fates.csv and not in the capture. A packet is written once for each link it crosses, under the name of the host's (or
  * router's) interface there. The thread first takes in what BPF says of processes, then the packets,
  * so a packet's owner is always known by the time it is written.
  */
@@ -10,13 +12,14 @@
 #ifndef CAPTURE_CAPTURE_H
 #define CAPTURE_CAPTURE_H
 
+#include "capture/fates.h"
 #include "capture/flow.h"
 #include "capture/owner.h"
 #include "capture/tag.h"
 #include "emu/emu.h"
 
 struct capture_opts {
-	int dir_fd;	     /* the folder that gets capture.pcapng and flows.csv */
+	int dir_fd;	     /* the folder that gets capture.pcapng, flows.csv and fates.csv */
 	uint32_t snaplen;    /* bytes of a packet kept */
 	uint64_t ring_bytes; /* 0: from the machine's memory */
 };
@@ -29,6 +32,12 @@ struct capture_stats {
 	uint64_t kernel;	     /* packets of a host's or switch's kernel */
 	uint64_t flows;
 	uint64_t flows_unlabelled;   /* flows of no activity; known after capture_stop() */
+	/* Of links that the shaper shapes, known after capture_stop(). */
+	bool shaped; /* there are some, and so fates.csv */
+	struct fate_counts fates;
+	uint64_t fates_lost;  /* fates, and so packets, that the capture had no room for */
+	uint64_t overruns;    /* packets that the shaper had no room for */
+	uint64_t send_errors; /* packets that it could not send */
 	int error;		     /* errno of a failed write; 0: none */
 };
 
@@ -37,10 +46,12 @@ struct capture;
 int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 		  const struct capture_opts *opts, struct capture **ret, struct err *err);
 void capture_stats(struct capture *c, struct capture_stats *ret);
-/* Takes in what the rings still hold, writes flows.csv, closes the files. The stats are then final. */
+/* Takes in what rings and shaper still hold, writes flows.csv, closes the files. The stats are then final. */
 int capture_stop(struct capture *c, struct err *err);
 /* Flows, after capture_stop(), for summaries; in order of first packet. */
 struct flow_table *capture_flows(struct capture *c);
+/* Of packets that left the link's end, after capture_stop(); NULL: no link is shaped by the shaper. */
+const struct fate_counts *capture_fates(const struct capture *c, uint32_t link, int end);
 void capture_free(struct capture *c);
 
 #endif

@@ -134,6 +134,34 @@ static void print_how_to_open(const char *out)
 	       "[\"scenario\", \"label\"]).size())'\n", word, word, out);
 }
 
+/* "12,345 delivered, 17 lost": what there was none of is left out, but for the delivered ones. */
+static void print_fates(const struct fate_counts *c)
+{
+	static const char *const ends[FATE_VERDICTS] = {
+		[FATE_DELIVERED] = "delivered", [FATE_LOST] = "lost",
+		[FATE_QUEUE_FULL] = "dropped by a full queue", [FATE_CODEL] = "dropped by CoDel",
+		[FATE_DOWN] = "dropped by a link that was down",
+		[FATE_OVERRUN] = "dropped for want of room",
+	};
+	const struct { uint64_t n; const char *what; } more[] = {
+		{ c->duplicated, "duplicated" }, { c->corrupted, "corrupted" },
+		{ c->marked, "marked" }, { c->reordered, "reordered" },
+	};
+	char n[32];
+
+	if (!c->packets)
+		return;
+	printf("  %s packets met shaped links: ", grouped(n, c->packets));
+	printf("%s %s", grouped(n, c->verdict[FATE_DELIVERED]), ends[FATE_DELIVERED]);
+	for (int i = FATE_LOST; i < FATE_VERDICTS; i++)
+		if (c->verdict[i])
+			printf(", %s %s", grouped(n, c->verdict[i]), ends[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		if (more[i].n)
+			printf(", %s %s", grouped(n, more[i].n), more[i].what);
+	putchar('\n');
+}
+
 static void print_result(const struct run_summary *s)
 {
 	const struct capture_stats *c = &s->capture;
@@ -144,16 +172,33 @@ static void print_result(const struct run_summary *s)
 	printf("\n  %s packets captured on all links, %s dropped; %.4g%% carry their sender's name "
 	       "(%s are of a kernel: ARP, resets, echo replies)\n", grouped(packets, c->packets),
 	       grouped(drops, c->drops), share_labelled(c), grouped(kernel, c->kernel));
+	print_fates(&c->fates);
 	printf("  senders known by: %s; links shaped by: %s; took %s\n", s->rung, s->links_engine,
 	       units_human_time(wall, sizeof(wall), s->wall));
 	printf("\nIn %s:\n"
 	       "  capture.pcapng   every packet once per link, its sender in the packet's comment\n"
 	       "  flows.csv        flows with scenario, class and label\n"
+	       "%s"
 	       "  activities.csv   what was done, when, with which inputs, and what came of it\n"
 	       "  owners.csv       the processes behind the packets\n"
 	       "  logs/            what each program printed\n"
-	       "  manifest.json, topology.ini   what made this, to make it again\n", s->out);
+	       "  manifest.json, topology.ini   what made this, to make it again\n", s->out,
+	       c->shaped ? "  fates.csv        what became of each packet on each shaped link\n" : "");
 	print_how_to_open(s->out);
+}
+
+static void put_fates(struct json *j, const struct fate_counts *c)
+{
+	json_key(j, "fates");
+	json_object(j);
+	json_kv_uint(j, "packets", c->packets);
+	for (int i = 0; i < FATE_VERDICTS; i++)
+		json_kv_uint(j, fate_names[i], c->verdict[i]);
+	json_kv_uint(j, "duplicated", c->duplicated);
+	json_kv_uint(j, "corrupted", c->corrupted);
+	json_kv_uint(j, "marked", c->marked);
+	json_kv_uint(j, "reordered", c->reordered);
+	json_object_end(j);
 }
 
 static void print_json(const struct run_summary *s)
@@ -178,6 +223,8 @@ static void print_json(const struct run_summary *s)
 	json_kv_bool(&j, "stopped_early", s->stopped);
 	json_kv_str(&j, "rung", s->rung);
 	json_kv_str(&j, "links", s->links_engine);
+	if (c->shaped)
+		put_fates(&j, &c->fates);
 	json_kv_num(&j, "wall", (double)s->wall / 1e9);
 	json_key(&j, "rows");
 	json_array(&j);

@@ -170,6 +170,9 @@ static void put_counts(const struct dataset *d, struct json *j)
 	json_kv_uint(j, "kernel", d->capture.kernel);
 	json_kv_uint(j, "flows", d->capture.flows);
 	json_kv_uint(j, "flows_unlabelled", d->capture.flows_unlabelled);
+	json_kv_uint(j, "fates_lost", d->capture.fates_lost);
+	json_kv_uint(j, "shaper_overruns", d->capture.overruns);
+	json_kv_uint(j, "shaper_send_errors", d->capture.send_errors);
 	json_kv_uint(j, "activities", d->plan->n);
 	json_kv_uint(j, "activities_ok", verdicts[VERDICT_OK]);
 	json_kv_uint(j, "activities_failed", verdicts[VERDICT_FAILED]);
@@ -235,6 +238,7 @@ static int put_manifest(const struct dataset *d, FILE *f)
 	json_kv_uint(&j, "owners_lost", d->lost_owners);
 	json_object_end(&j);
 	put_counts(d, &j);
+	link_rows_put(d->links, d->net, &j);
 	if (r == 0)
 		r = changes_put(d->changes, d->net, &j);
 	json_kv_num(&j, "start", (double)(d->start / NSEC_PER_USEC) / 1e6);

@@ -5,6 +5,7 @@
 
 #include "scenarios/engine/changes.h"
 #include "scenarios/engine/engine.h"
+#include "scenarios/engine/link_row.h"
 #include "scenarios/engine/run.h"
 
 struct dataset {
@@ -17,6 +18,7 @@ struct dataset {
 	const struct changes *changes;
 	struct owners *owners;
 	struct capture_stats capture;
+	const struct link_row *links; /* one for each of the network's; NULL: it was not built */
 	const char *rung, *links_engine;
 	int64_t duration;    /* ns */
 	int64_t start, wall; /* CLOCK_REALTIME ns; ns */

@@ -13,7 +13,7 @@
 /* What a run leaves, and so what clearing may remove. */
 static const char *const files[] = {
 	"manifest.json", "topology.ini",   "capture.pcapng",
-	"flows.csv",	 "activities.csv", "owners.csv",     "logs",
+	"flows.csv",	 "activities.csv", "owners.csv",     "fates.csv", "logs",
 };
 
 static int make_path(const char *path, struct err *err)

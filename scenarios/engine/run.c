@@ -24,12 +24,14 @@ struct run {
 	struct tag *tag;
 	struct emu *emu;
 	struct capture *capture;
+	struct link_row *links;
 	bool whole; /* what was captured could be written */
 	int64_t start, began; /* CLOCK_REALTIME, CLOCK_MONOTONIC ns */
 };
 
 static void run_clear(struct run *r)
 {
+	free(r->links);
 	capture_free(r->capture);
 	emu_down(r->emu);
 	tag_close(r->tag);
@@ -140,13 +142,6 @@ static int prepare(struct run *r)
 	return dataset_prepare(r->out, &r->out_fd, r->err);
 }
 
-static const char *links_engine(const struct net *net)
-{
-	if (net_uses_netem(net))
-		return net_uses_rate(net) ? "tbf+netem" : "netem";
-	return net_uses_rate(net) ? "tbf" : "none";
-}
-
 static struct dataset describe(const struct run *r)
 {
 	return (struct dataset){
@@ -161,7 +156,8 @@ static struct dataset describe(const struct run *r)
 		.changes = &r->changes,
 		.owners = r->owners,
 		.rung = r->tag ? tag_rung_name[tag_rung_of(r->tag)] : NULL,
-		.links_engine = links_engine(&r->net),
+		.links = r->links,
+		.links_engine = link_rows_engine(r->links, r->links ? r->net.n_links : 0),
 		.duration = r->uses.duration,
 		.start = r->start,
 	};
@@ -257,10 +253,34 @@ static bool stopped_early(const struct run *r)
 	return false;
 }
 
+/* Is what fates.csv and the capture tell of shaped links all that happened there? */
+static int check_links(const struct capture_stats *c, struct err *err)
+{
+	int r = 0;
+
+	if (c->fates_lost)
+		r = err_integrity(err,
+				  "%llu packets of shaped links are missing in the capture and in "
+				  "fates.csv; give them room with 'ring = 256MiB' in [capture], or run "
+				  "less at once",
+				  (unsigned long long)c->fates_lost);
+	if (c->overruns)
+		r = err_integrity(err,
+				  "%llu packets were lost on shaped links unasked, for they came faster "
+				  "than the shaper could take them; run less at once",
+				  (unsigned long long)c->overruns);
+	if (c->send_errors)
+		r = err_integrity(err,
+				  "%llu packets that fates.csv calls delivered could not be sent; run "
+				  "less at once, or set 'engine = netem' where the kernel has it",
+				  (unsigned long long)c->send_errors);
+	return r;
+}
+
 static int check_integrity(const struct dataset *d, struct err *err)
 {
 	const struct capture_stats *c = &d->capture;
-	int r = 0;
+	int r = check_links(c, err);
 
 	if (c->drops)
 		r = err_integrity(err,
@@ -283,9 +303,11 @@ static int check_integrity(const struct dataset *d, struct err *err)
 
 static int finish(struct run *r, struct run_summary *ret)
 {
+	int e = link_rows_new(r->emu, r->capture, &r->links);
 	struct dataset d = describe(r);
-	int e;
 
+	if (e)
+		return e;
 	capture_stats(r->capture, &d.capture);
 	d.lost_events = tag_lost_events(r->tag);
 	d.lost_owners = tag_lost_owners(r->tag);

@@ -1,0 +1,43 @@
+/* What the parts of the capture share: its state. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_CAPTURE_INTERNAL_H
+#define CAPTURE_CAPTURE_INTERNAL_H
+
+#include <pthread.h>
+#include "capture/capture.h"
+#include "capture/pcapng.h"
+#include "capture/ring.h"
+#include "capture/tap.h"
+#include "emu/shaper/shaper.h"
+
+struct capture {
+	const struct net *net;
+	struct tag *tag;
+	struct owners *owners;
+	struct capture_opts opts;
+	struct ring **rings;
+	size_t n_rings;
+	struct taps taps;
+	struct shaper *shaper; /* NULL: no link is shaped */
+	struct fate_queue *queue;
+	struct fates *fates;
+	struct shaper_stats shaper_start; /* when the capture began */
+	uint64_t last_id; /* of a packet, where there is no shaper to count them */
+	struct pcapng_writer *writer;
+	struct flow_table *flows;
+	size_t pad; /* bytes that the second half of a comment may need */
+	pthread_t thread;
+	bool running;
+	int stop_fd;
+	int64_t start;
+	uint64_t *iface_packets; /* by link, which is the id of its interface block */
+	int64_t flushed_at;	 /* CLOCK_MONOTONIC ns */
+	uint64_t flushed_packets;
+	pthread_mutex_t lock; /* of stats */
+	struct capture_stats stats;
+};
+
+/* The thread; its argument is the capture. */
+void *capture_thread(void *arg);
+
+#endif

@@ -1,0 +1,247 @@
+/*
+ * The capture thread: process events, ring blocks and fates in, pcapng, flows and fates.csv out.
+ *
+ * Theory of operation. The thread waits on the rings, on the queue that the shaper fills, and on an
+ * eventfd that ends it. A ring's packet is told its link by the interface index (unique in a network),
+ * a fate names it. The sender follows from the tag, the flow from the addresses, and one pcapng block is
+ * written. An owner id that is not known yet can only be in the buffer of process events, for the event
+ * was sent before the packet; so the thread looks there once more.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include "capture/capture_internal.h"
+#include "capture/comment.h"
+#include "core/units.h"
+
+#define FLUSH_MS 1000 /* what was captured is in the file after this, whatever becomes of us */
+
+static const struct owner *owner_of(struct capture *c, uint32_t hash)
+{
+	const struct owner *w = owners_get(c->owners, hash & OWNER_MASK);
+
+	if (!w && (hash & OWNER_MASK) >= OWNER_FIRST) {
+		tag_read_processes(c->tag);
+		w = owners_get(c->owners, hash & OWNER_MASK);
+	}
+	return w;
+}
+
+/* A packet on a link, from whatever saw it. */
+struct sighting {
+	uint32_t link;
+	bool out; /* it left the end that names the link */
+	uint64_t id;
+	uint32_t hash;
+	struct flow_packet packet; /* iface and owner are filled in here */
+};
+
+static void count(struct capture *c, const struct sighting *s, const struct owner *owner)
+{
+	pthread_mutex_lock(&c->lock);
+	c->stats.packets++;
+	c->stats.bytes += s->packet.len;
+	c->stats.unlabelled += !owner;
+	c->stats.kernel += owner && owner->kernel;
+	c->stats.flows = flow_table_count(c->flows);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* The first error stays; nothing is written after it, and the run says that it is not whole. */
+static void set_error(struct capture *c, int error)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->stats.error == 0)
+		c->stats.error = error;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static int write_packet(struct capture *c, const struct sighting *s, const struct owner *owner,
+			struct flow *flow)
+{
+	bool may_wait = flow && comment_may_wait(flow);
+	struct comment text;
+	struct pcapng_packet out = {
+		.iface = s->link,
+		.ts = s->packet.ts,
+		.dir = s->out ? PCAPNG_DIR_OUT : PCAPNG_DIR_IN,
+		.id = s->id,
+		.caplen = s->packet.caplen,
+		.len = s->packet.len,
+		.data = s->packet.data,
+	};
+	uint64_t pos;
+	int r;
+
+	comment_make(&text, c->net, owner, flow, may_wait ? c->pad : 0);
+	out.comment = text.text;
+	out.comment_len = text.len;
+	r = pcapng_write(c->writer, &out, &pos);
+	if (r < 0)
+		return r;
+	if (text.padded)
+		comment_wait(flow, pos, &text);
+	c->iface_packets[s->link]++;
+	return 0;
+}
+
+/* Who sent it, and where it is counted. */
+static const struct owner *identify(struct capture *c, struct sighting *s)
+{
+	const struct owner *owner = owner_of(c, s->hash);
+
+	s->packet.owner = owner ? s->hash & OWNER_MASK : OWNER_NONE;
+	s->packet.iface = tap_naming_iface(c->net, s->link);
+	return owner;
+}
+
+/* A packet that crossed its link: into its flow and the file. */
+static int add_packet(struct capture *c, const struct sighting *s, const struct owner *owner,
+		      struct flow **ret)
+{
+	struct flow *flow = NULL;
+	int r = flow_table_add(c->flows, &s->packet, &flow);
+
+	if (r <= 0)
+		flow = NULL;
+	if (r >= 0)
+		r = c->stats.error ? -c->stats.error : 0;
+	if (r == 0 && flow && flow->pending)
+		r = comment_complete(flow, c->writer);
+	if (r == 0)
+		r = write_packet(c, s, owner, flow);
+	if (r == 0)
+		count(c, s, owner);
+	*ret = flow;
+	return r;
+}
+
+static uint64_t new_id(struct capture *c)
+{
+	return c->shaper ? shaper_new_id(c->shaper) : ++c->last_id;
+}
+
+static void on_packet(void *arg, const struct ring_packet *p)
+{
+	struct capture *c = arg;
+	const struct tap *tap = taps_find(&c->taps, p->ifindex);
+	const struct owner *owner;
+	struct flow *flow;
+	struct sighting s;
+	int r;
+
+	if (!tap)
+		return;
+	s = (struct sighting){
+		.link = tap->link,
+		.out = p->outgoing == tap->named,
+		.id = new_id(c),
+		.hash = p->hash,
+		.packet = { .ts = p->ts, .caplen = p->caplen, .len = p->len, .data = p->data },
+	};
+	owner = identify(c, &s);
+	r = add_packet(c, &s, owner, &flow);
+	if (r < 0)
+		set_error(c, -r);
+}
+
+/* A flow is never made by a packet that did not cross a link, but such a packet may be of one. */
+static void on_fate(void *arg, const struct fate *f, const uint8_t *data)
+{
+	struct capture *c = arg;
+	const struct link *l = &c->net->links[f->link];
+	struct sighting s = {
+		.link = f->link,
+		.out = l->iface[f->end] == tap_naming_iface(c->net, f->link),
+		.id = f->id,
+		.hash = f->hash,
+		.packet = { .ts = f->ts, .caplen = f->caplen, .len = f->len, .data = data },
+	};
+	const struct owner *owner = identify(c, &s);
+	const struct flow *flow = NULL;
+	struct flow *own = NULL;
+	int r = 0;
+
+	if (f->verdict == FATE_DELIVERED) {
+		r = add_packet(c, &s, owner, &own);
+		flow = own;
+	} else {
+		flow = flow_table_find(c->flows, &s.packet);
+	}
+	if (r == 0)
+		r = c->stats.error ? -c->stats.error : 0;
+	if (r == 0)
+		r = fates_add(c->fates, f, data, s.packet.owner, flow ? flow->uid : NULL);
+	if (r < 0)
+		set_error(c, -r);
+}
+
+/* fds: of the rings, then of the queue. */
+static void read_all(struct capture *c, const struct pollfd *fds)
+{
+	tag_read_processes(c->tag);
+	for (size_t i = 0; i < c->n_rings; i++) {
+		if (fds[i].revents & POLLERR)
+			ring_clear_error(c->rings[i]);
+		ring_read(c->rings[i], on_packet, c);
+	}
+	if (c->queue)
+		fate_read(c->queue, on_fate, c);
+}
+
+/* What is there at the end; nothing comes into the queue any more. */
+static void drain_all(struct capture *c)
+{
+	tag_read_processes(c->tag);
+	for (size_t i = 0; i < c->n_rings; i++)
+		ring_drain(c->rings[i], on_packet, c);
+	while (c->queue && fate_read(c->queue, on_fate, c) > 0)
+		;
+}
+
+/* Once in FLUSH_MS, if there is something. */
+static void flush(struct capture *c)
+{
+	int64_t now = units_now_mono();
+	int r;
+
+	if (c->stats.error || c->stats.packets == c->flushed_packets ||
+	    now - c->flushed_at < FLUSH_MS * NSEC_PER_MSEC)
+		return;
+	c->flushed_at = now;
+	c->flushed_packets = c->stats.packets;
+	r = pcapng_flush(c->writer);
+	if (r == 0 && c->fates)
+		r = fates_flush(c->fates);
+	if (r < 0)
+		set_error(c, -r);
+}
+
+void *capture_thread(void *arg)
+{
+	struct capture *c = arg;
+	size_t n = c->n_rings;
+	struct pollfd *fds = calloc(n + 2, sizeof(*fds)), *stop = fds + n + 1;
+	int error = fds ? 0 : ENOMEM;
+
+	if (fds) {
+		for (size_t i = 0; i < n; i++)
+			fds[i] = (struct pollfd){ .fd = ring_fd(c->rings[i]), .events = POLLIN };
+		fds[n].fd = c->queue ? fate_queue_fd(c->queue) : -1; /* poll() passes over it */
+		fds[n].events = POLLIN;
+		*stop = (struct pollfd){ .fd = c->stop_fd, .events = POLLIN };
+	}
+	while (!error && !(stop->revents & POLLIN)) {
+		if (poll(fds, n + 2, FLUSH_MS) < 0)
+			error = errno == EINTR ? 0 : errno;
+		else
+			read_all(c, fds);
+		flush(c);
+	}
+	drain_all(c);
+	free(fds);
+	if (error)
+		set_error(c, error);
+	return NULL;
+}

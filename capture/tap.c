@@ -1,0 +1,70 @@
+/* Which interface index is captured for which link. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include "capture/tap.h"
+#include "core/cleanup.h"
+
+static bool is_port(const struct net *net, uint32_t iface)
+{
+	return net->nodes[net->ifaces[iface].node].kind == NODE_SWITCH;
+}
+
+uint32_t tap_naming_iface(const struct net *net, uint32_t link)
+{
+	const struct link *l = &net->links[link];
+
+	return is_port(net, l->iface[0]) && !is_port(net, l->iface[1]) ? l->iface[1] : l->iface[0];
+}
+
+bool tap_in_fabric(const struct net *net, uint32_t link)
+{
+	return is_port(net, net->links[link].iface[0]) || is_port(net, net->links[link].iface[1]);
+}
+
+void tap_describe(const struct net *net, uint32_t link, char name[TAP_NAME_SIZE],
+		  char descr[TAP_DESCR_SIZE])
+{
+	uint32_t named = tap_naming_iface(net, link);
+	const struct iface *ifc = &net->ifaces[named], *far = &net->ifaces[net_peer(net, named)];
+	char addr[16];
+
+	snprintf(name, TAP_NAME_SIZE, "%s:%s", net->nodes[ifc->node].name, ifc->name);
+	snprintf(descr, TAP_DESCR_SIZE, "%s%s%s to %s:%s", ifc->addr ? "" : "switch port",
+		 ifc->addr ? "address " : "", ifc->addr ? net_format_addr(addr, ifc->addr) : "",
+		 net->nodes[far->node].name, far->name);
+}
+
+int taps_init(struct taps *t, const struct net *net)
+{
+	t->at = calloc(net->n_ifaces + 1, sizeof(*t->at));
+	if (!t->at)
+		return -ENOMEM;
+	t->n = net->n_ifaces;
+	for (size_t i = 0; i < t->n; i++)
+		t->at[i].link = NET_NONE;
+	return 0;
+}
+
+void taps_clear(struct taps *t)
+{
+	free(t->at);
+	*t = (struct taps){ .at = NULL };
+}
+
+void taps_add(struct taps *t, const struct net *net, uint32_t link)
+{
+	uint32_t named = tap_naming_iface(net, link), peer = net_peer(net, named);
+	uint32_t at = !is_port(net, named) && is_port(net, peer) ? peer : named;
+
+	t->at[net->ifaces[at].ifindex - NET_IFINDEX_BASE] =
+		(struct tap){ .link = link, .named = at == named };
+}
+
+const struct tap *taps_find(const struct taps *t, int ifindex)
+{
+	size_t i = (size_t)ifindex - NET_IFINDEX_BASE;
+
+	return ifindex >= NET_IFINDEX_BASE && i < t->n && t->at[i].link != NET_NONE ? &t->at[i] :
+										       NULL;
+}

@@ -1,0 +1,40 @@
+/*
+ * Where a link is captured, and what a packet seen there means.
+ *
+ * A link is named by its host's (or router's) end. A ring sits in the fabric where the link has an end
+ * there, else at the named interface itself; interface indexes are unique in a network, so the
+ * index of a packet tells its link.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_TAP_H
+#define CAPTURE_TAP_H
+
+#include "emu/net.h"
+
+#define TAP_NAME_SIZE  (NODE_NAME_MAX + IFNAMSIZ + 2)
+#define TAP_DESCR_SIZE (2 * NODE_NAME_MAX + 64)
+
+struct tap {
+	uint32_t link; /* NET_NONE: not captured */
+	bool named;    /* the ring sits at the interface that names the link, not at its peer */
+};
+
+struct taps {
+	struct tap *at; /* by ifindex - NET_IFINDEX_BASE */
+	size_t n;
+};
+
+/* The interface that names a link: of the end that is not a switch, the first of two. */
+uint32_t tap_naming_iface(const struct net *net, uint32_t link);
+bool tap_in_fabric(const struct net *net, uint32_t link); /* has it an end there? */
+/* For its interface block: "h1:h1-eth0" and "address 10.0.0.1 to s1:s1-eth1". */
+void tap_describe(const struct net *net, uint32_t link, char name[TAP_NAME_SIZE],
+		  char descr[TAP_DESCR_SIZE]);
+
+int taps_init(struct taps *t, const struct net *net); /* of no link yet */
+void taps_clear(struct taps *t);
+void taps_add(struct taps *t, const struct net *net, uint32_t link);
+/* What a packet at this interface index is of, or NULL. */
+const struct tap *taps_find(const struct taps *t, int ifindex);
+
+#endif
