@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs the oracle scenario and holds each data packet's owner against what its payload says.
 
-usage: oracle.py DETNET ORACLE [RUNG]
+usage: oracle.py DETNET ORACLE [RUNG [ENGINE]]
 
 The payloads are written by the processes themselves and read back by tshark; nothing of detnet's
 own labelling code is used to judge it. On the rung raw_tp every data packet must be right. On the cgroup
 rung the owner is the program, so the host must be right and the share of right pids is only printed.
+With an engine (netem, shaper) all links have a delay, and one a rate, that it makes.
 """
 import collections
 import pathlib
@@ -19,19 +20,33 @@ TOPO = """[network]
 name = oracle
 seed = 11
 scenario_path = {path}
-[switch s1]
-[host h1]
-switch = s1
-[host h2]
-switch = s1
-[host server]
-switch = s1
-[scenario oracle]
+{engine}[switch s1]
+{hosts}[scenario oracle]
 server = server
 clients = h1 h2
 every = 1ms
 count = 1
 {capture}"""
+
+# Whoever shapes the links must carry the senders over.
+LINKS = """[host h1]
+[host h2]
+[host server]
+[link h1 s1]
+delay = 4ms
+[link h2 s1]
+delay = 2ms 500us
+[link server s1]
+delay = 1ms
+rate = 200mbit
+"""
+HOSTS = """[host h1]
+switch = s1
+[host h2]
+switch = s1
+[host server]
+switch = s1
+"""
 
 WHO = re.compile(rb"host=(\S+) pid=(\d+)\n")
 
@@ -52,20 +67,24 @@ def packets(capture):
 
 def main():
     detnet, oracle = sys.argv[1:3]
-    rung = sys.argv[3] if len(sys.argv) > 3 else None
+    rung, engine = (sys.argv[3:] + [None, None])[:2]
     with tempfile.TemporaryDirectory(prefix="detnet-oracle-") as tmp:
         tmp = pathlib.Path(tmp)
         scenario = tmp / "scenarios" / "oracle"
         shutil.copytree(pathlib.Path(__file__).parent / "oracle", scenario)
         shutil.copy(oracle, scenario / "oracle")
         topo = tmp / "oracle.ini"
-        topo.write_text(TOPO.format(path=tmp / "scenarios", capture=f"[capture]\nrung = {rung}\n" if rung else ""))
+        topo.write_text(TOPO.format(path=tmp / "scenarios", hosts=LINKS if engine else HOSTS,
+                                    engine=f"engine = {engine}\n" if engine else "",
+                                    capture=f"[capture]\nrung = {rung}\n" if rung else ""))
         subprocess.run([detnet, "run", str(topo), "-o", str(tmp / "out"), "--duration", "1s"],
                        check=True, stdout=subprocess.DEVNULL)
         activities = (tmp / "out" / "activities.csv").read_text()
         assert activities.count(",ok,") == 2, activities
         manifest = (tmp / "out" / "manifest.json").read_text()
         got = re.search(r'"rung": *"(\w+)"', manifest).group(1)
+        shaped = re.search(r'"links_engine": *"([\w+]+)"', manifest).group(1)
+        assert shaped == (engine or "none"), shaped
         return judge(str(tmp / "out" / "capture.pcapng"), got)
 
 
