@@ -67,6 +67,7 @@ static void test_new_and_old(void **state)
 	allow("a/b/c/");
 	make("a/b/c/manifest.json");
 	make("a/b/c/flows.csv");
+	make("a/b/c/fates.csv");
 	assert_int_equal(mkdir("a/b/c/logs", 0755), 0);
 	assert_int_equal(mkdir("a/b/c/logs/h1", 0755), 0);
 	make("a/b/c/logs/h1/1-client.log");
