@@ -6,9 +6,11 @@
 #include <unistd.h>
 #include "capture/tag.h"
 #include "cli/command.h"
+#include "core/units.h"
 #include "emu/cgroup.h"
 #include "emu/netns.h"
 #include "emu/qdisc.h"
+#include "emu/shaper/shaper.h"
 #include "emu/userns.h"
 #include "scenarios/engine/scenario.h"
 
@@ -187,24 +189,80 @@ static void probe_netem(struct finding *f)
 {
 	bool have = qdisc_have_netem();
 
-	snprintf(f->what, sizeof(f->what), have ? "sch_netem" : "no sch_netem");
-	if (geteuid())
+	if (geteuid()) {
 		only_root_knows(f);
-	else if (!have)
-		lack(f, LACK, "a file with delay, jitter or loss is refused (exit 3)",
+		return;
+	}
+	snprintf(f->what, sizeof(f->what), "%s", !have ? "no sch_netem"
+						 : qdisc_have_seed() ? "sch_netem, seeded"
+								     : "sch_netem, without seeds");
+	if (!have)
+		lack(f, PARTLY, "the built-in shaper does what links ask for; 'engine = netem' with delay "
+		     "or loss is refused (exit 3)",
 		     "a kernel with CONFIG_NET_SCH_NETEM (Debian's linux-image-amd64; not the cloud, WSL2 "
 		     "or Firecracker ones)");
+	else if (!qdisc_have_seed())
+		lack(f, PARTLY, "netem's losses and delays differ from run to run; the shaper's do not",
+		     "Linux 6.6 or newer, or 'engine = shaper'");
 }
 
 static void probe_tbf(struct finding *f)
 {
 	bool have = qdisc_have_tbf();
 
-	snprintf(f->what, sizeof(f->what), have ? "sch_tbf" : "no sch_tbf");
-	if (geteuid())
+	if (geteuid()) {
 		only_root_knows(f);
-	else if (!have)
-		lack(f, LACK, "a file with rate is refused (exit 3)", "a kernel with CONFIG_NET_SCH_TBF");
+		return;
+	}
+	snprintf(f->what, sizeof(f->what), have ? "sch_tbf" : "no sch_tbf");
+	if (!have)
+		lack(f, PARTLY, "the built-in shaper or netem limits rates",
+		     "a kernel with CONFIG_NET_SCH_TBF");
+}
+
+static void probe_shaper(struct finding *f)
+{
+	const char *why = NULL;
+
+	if (geteuid()) {
+		only_root_knows(f);
+		return;
+	}
+	if (shaper_have(&why)) {
+		snprintf(f->what, sizeof(f->what), "seeded to the packet, with traces and fates");
+		return;
+	}
+	snprintf(f->what, sizeof(f->what), "does not work here");
+	lack(f, LACK, why, "root with CAP_BPF, and a kernel with CONFIG_BPF_SYSCALL, CONFIG_NET_CLS_BPF and "
+	     "CONFIG_NET_SCH_INGRESS");
+}
+
+/* What 'engine = auto' comes to; by shapes, as it goes by what each link asks for. */
+static void probe_engine(struct finding *f)
+{
+	const struct shape delay = { .delay = NSEC_PER_MSEC }, rate = { .rate = 1000000 };
+	const char *why = NULL, *no_shaper = NULL;
+	bool delays, rates, shaper;
+
+	if (geteuid()) {
+		only_root_knows(f);
+		return;
+	}
+	rates = qdisc_can(&rate, &why);
+	delays = qdisc_can(&delay, &why);
+	shaper = shaper_have(&no_shaper);
+	if (delays && rates)
+		snprintf(f->what, sizeof(f->what), "netem: this kernel shapes links itself; the shaper%s",
+			 shaper ? " for traces" : " does not work");
+	else if (!shaper)
+		snprintf(f->what, sizeof(f->what), "%s: %s", rates ? "netem, for rates only" : "none",
+			 why);
+	else
+		snprintf(f->what, sizeof(f->what), "shaper%s: %s",
+			 rates ? ", but netem where a link only limits the rate" : "", why);
+	if (!shaper && !(delays && rates))
+		lack(f, LACK, "a file whose links ask for more is refused (exit 3)",
+		     "what gives netem or the shaper, above");
 }
 
 static void scenario_freep(struct scenario *s)
@@ -241,7 +299,8 @@ static const struct probe probes[] = {
 	{ "namespaces", probe_namespaces }, { "user namespaces", probe_userns },
 	{ "overlayfs", probe_overlay },	{ "cgroup2", probe_cgroup2 },
 	{ "limits", probe_limits },	{ "sender tags", probe_bpf },
-	{ "link rate", probe_tbf },	{ "link delay", probe_netem },
+	{ "netem", probe_netem },	{ "tbf", probe_tbf },
+	{ "shaper", probe_shaper },	{ "engine = auto", probe_engine },
 };
 
 static const char *const state_name[] = { "yes", "partly", "no" };

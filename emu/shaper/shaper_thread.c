@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "core/units.h"
@@ -153,16 +155,32 @@ static void rest(struct shaper *s)
 	}
 }
 
+/* From Linux 6.5 on what we send is received here and now, even where ksoftirqd has work to do. */
+static bool needs_ksoftirqd(void)
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	uname(&u);
+	sscanf(u.release, "%d.%d", &major, &minor);
+	return major < 6 || (major == 6 && minor < 5);
+}
+
 /*
- * To wait as little for the processor as others permit; all of it only helps. Not in a realtime class:
- * ksoftirqd, which takes what we send, must be able to run.
+ * To wait as little for the processor as others permit; all of it only helps. A nice value alone weighs
+ * little where tasks are grouped by session (sched(7), autogroup), so the class is realtime where that
+ * does not keep ksoftirqd, and with it what we sent, from running. The thread sleeps as soon as nothing
+ * is to be done, and the kernel keeps a part of each processor for others.
  */
 static void prefer(void)
 {
+	struct sched_wish realtime = { .size = sizeof(realtime), .policy = SCHED_FIFO,
+				       .priority = 1 };
 	struct sched_wish wish = { .size = sizeof(wish), .policy = SCHED_OTHER, .nice = NICE,
 				   .runtime = SLICE };
 
-	syscall(SYS_sched_setattr, 0, &wish, 0);
+	if (needs_ksoftirqd() || syscall(SYS_sched_setattr, 0, &realtime, 0) < 0)
+		syscall(SYS_sched_setattr, 0, &wish, 0);
 	prctl(PR_SET_TIMERSLACK, 1);
 }
 
