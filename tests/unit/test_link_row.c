@@ -60,17 +60,18 @@ static void test_put(void **state)
 	assert_int_equal(net_finish(&net, &err), 0);
 	text = put(rows, &net);
 	assert_string_equal(text,
-		"{\"links\":[{\"ends\":[\"a:a-eth0\",\"s:s-eth1\"],\"engine\":\"shaper\",\"why\":"
-		"\"asked for\",\"seeded\":true,\"directions\":[{\"from\":\"a:a-eth0\",\"in\":9,"
-		"\"delivered\":1,\"lost\":2,\"queue\":3,\"codel\":4,\"down\":5,\"overrun\":6,"
-		"\"duplicated\":7,\"corrupted\":8,\"marked\":10,\"reordered\":11},{\"from\":"
-		"\"s:s-eth1\",\"in\":0,\"delivered\":0,\"lost\":0,\"queue\":0,\"codel\":0,\"down\":0,"
-		"\"overrun\":0,\"duplicated\":0,\"corrupted\":0,\"marked\":0,\"reordered\":0}]},"
-		"{\"ends\":[\"b:b-eth0\",\"s:s-eth2\"],\"engine\":\"netem\",\"why\":\"it can\","
-		"\"seeded\":false},{\"ends\":[\"c:c-eth0\",\"s:s-eth3\"],\"engine\":\"none\",\"why\":"
-		"\"it shapes nothing\"}]}\n");
+		"{\"links\": [{\"ends\": [\"a:a-eth0\", \"s:s-eth1\"], \"engine\": \"shaper\", "
+		"\"why\": \"asked for\", \"seeded\": true, \"directions\": [{\"from\": "
+		"\"a:a-eth0\", \"in\": 9, \"delivered\": 1, \"lost\": 2, \"queue\": 3, \"codel\": 4, "
+		"\"down\": 5, \"overrun\": 6, \"duplicated\": 7, \"corrupted\": 8, \"marked\": 10, "
+		"\"reordered\": 11}, {\"from\": \"s:s-eth1\", \"in\": 0, \"delivered\": 0, "
+		"\"lost\": 0, \"queue\": 0, \"codel\": 0, \"down\": 0, \"overrun\": 0, "
+		"\"duplicated\": 0, \"corrupted\": 0, \"marked\": 0, \"reordered\": 0}]}, {\"ends\": "
+		"[\"b:b-eth0\", \"s:s-eth2\"], \"engine\": \"netem\", \"why\": \"it can\", "
+		"\"seeded\": false}, {\"ends\": [\"c:c-eth0\", \"s:s-eth3\"], \"engine\": \"none\", "
+		"\"why\": \"it shapes nothing\"}]}\n");
 	none = put(NULL, &net);
-	assert_string_equal(none, "{\"links\":[]}\n");
+	assert_string_equal(none, "{\"links\": []}\n");
 }
 
 int main(void)
