@@ -1,4 +1,4 @@
-/* The capture of a network: opens its sources and files, starts its thread, and completes the files. */
+/* The capture of a network: opens its sources and files, starts its thread, completes the files. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,9 +4,10 @@
  *
  * One ring in the fabric sees every link that has a switch end; each link without one gets a ring of
  * its own. Packets of a link that the shaper shapes come from the shaper itself, which hands over what
- * became of each, the lost ones too: these are in fates.csv and not in the capture. A packet is written once for each link it crosses, under the name of the host's (or
- * router's) interface there. The thread first takes in what BPF says of processes, then the packets,
- * so a packet's owner is always known by the time it is written.
+ * became of each, the lost ones too: these are in fates.csv and not in the capture. A packet is
+ * written once for each link it crosses, under the name of the host's (or router's) interface there.
+ * The thread first takes in what BPF says of processes, then the packets, so a packet's owner is always
+ * known by the time it is written.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_CAPTURE_H

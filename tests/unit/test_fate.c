@@ -1,4 +1,4 @@
-/* The queue of fates: records whole and in order, when it wraps, when it is full, and across threads. */
+/* The queue of fates: records whole and in order when it wraps, when it is full, across threads. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
 #include <stddef.h>
@@ -181,7 +181,7 @@ static void *write_many(void *arg)
 	return NULL;
 }
 
-/* All that was not counted as lost comes, whole and in order, while the queue is full again and again. */
+/* All that was not counted as lost comes, whole and in order, while the queue fills again and again. */
 static void test_threads(void **state)
 {
 	struct writer w = { 0 };

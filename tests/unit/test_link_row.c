@@ -1,4 +1,4 @@
-/* What the manifest says of links: engine and why of each, and the sums of fates where they are known. */
+/* What the manifest says of links: the engine of each and why, and sums of fates where known. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
 #include <stddef.h>
