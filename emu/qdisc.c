@@ -17,6 +17,23 @@
  * netem it is there from the start, even for a mere rate, for it could not come later without the
  * loss of tbf's queue. So every change is made in place, and loses nothing, but one: another kind
  * of queue in tbf starts empty.
+ *
+ * Why tbf holds the rate, and not netem, which knows one too. Measured in User-Mode Linux on a
+ * busy machine, whose timers come late: floods of 1,442-byte frames, 1.5 s each, five of them,
+ * against the rate asked for; for tbf by the time that its burst covers.
+ *
+ *				netem		 tbf 1 ms	  tbf 10 ms
+ *	1 Mbit/s		-0.00%		 -0.00%		  -0.00%
+ *	10 Mbit/s, median	-0.00%		 -0.88%		  -0.05%
+ *	10 Mbit/s, worst	-0.00%		 -40%		  -19%
+ *
+ * netem's is exact whatever the timers do, for it counts from the end of the last packet. But
+ * its one limit, in packets, is on what waits and what travels together. What is room for a
+ * queue of full frames is too little for the acknowledgements under way in 50 ms, and what is
+ * enough for those is a queue of a second. So tbf it is, with a burst of what 10 ms at the rate
+ * let through, or two frames: less, and a timer that is late by a tick of 100 Hz costs a part of
+ * the rate; much more, and short flows pass as if there were no limit. Only an overhead under 0,
+ * which tbf cannot express, is left to netem, with a queue in full frames.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -273,7 +290,7 @@ bool qdisc_have_seed(void)
 	bool seeded = false;
 
 	if (known < 0)
-		known = try(&(struct shape){ .delay = NSEC_PER_MSEC }, SEED_TRIED, &seeded) && seeded;
+		known = try(&(struct shape){ .delay = 1 }, SEED_TRIED, &seeded) && seeded;
 	return known;
 }
 
@@ -284,12 +301,15 @@ static const char *never(const struct shape *s)
 		return "the kernel has no qdisc for a trace";
 	if (!netem_fits_jitter(s))
 		return "a jitter so long is over what sch_netem can hold";
+	/* It takes a remainder of correlated numbers: measured for 75 % from one to the next, 0. */
+	if (s->jitter && s->delay_corr > 0)
+		return "sch_netem draws delays without correlation, whatever it is told";
 	if (!s->rate)
 		return NULL;
 	if (s->rate < 8)
 		return "the kernel's qdiscs count a rate in whole bytes per second";
-	if (s->queue == QUEUE_CODEL && netem_has_rate(s))
-		return "an overhead under 0 needs sch_netem's own queue, and CoDel another";
+	if (netem_has_rate(s) && (s->queue == QUEUE_CODEL || s->limit_bytes))
+		return "an overhead under 0 needs sch_netem's queue, bounded in packets only";
 	if (s->queue == QUEUE_CODEL && s->limit_bytes)
 		return "sch_codel's queue is bounded in packets, not in bytes";
 	if (s->limit && s->limit_bytes)

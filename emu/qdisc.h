@@ -2,7 +2,7 @@
  * Shapes an interface's egress in the kernel: sch_netem, sch_tbf and, for CoDel, sch_codel.
  *
  * Talks to the kernel through libmnl, for libnl knows neither netem's loss models, rate and slots
- * nor its seed. One netem an interface; which of netem's rate and tbf limits the rate is said in
+ * nor its seed. One netem an interface; why tbf limits the rate, and not netem, is said in
  * qdisc.c, with the figures behind it.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */

@@ -9,7 +9,7 @@
 #include "emu/qdisc_internal.h"
 
 /* See qdisc.c for why. */
-#define BURST_TIME  (1 * NSEC_PER_MSEC)
+#define BURST_TIME  (10 * NSEC_PER_MSEC)
 #define BURST_MIN   2 /* frames */
 #define NO_RATE	    10000000000ULL /* bytes/s, and */
 #define NO_RATE_MAX (64 << 20)	   /* bytes at once */
