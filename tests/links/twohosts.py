@@ -146,21 +146,36 @@ class Frame:
         self.delay = (received - sent) / 1e6
 
 
-def one_way(net, count, rate, grace_ms, size=128, all_come=False, ecn=False):
+class Flow:
+    """Numbered frames from one host to the other. begin() returns when nothing can be missed any more."""
+
+    def __init__(self, net, source, target, count, rate, grace_ms, size=128, all_come=False, ecn=False):
+        self.net, self.source, self.target, self.count, self.rate = net, source, target, count, rate
+        self.grace_ms = grace_ms
+        self.options = f"-s {size}" + (" -e" if ecn else "")
+        most = f"-n {count}" if all_come else ""
+        self.file = f"frames.{net.count}.csv"
+        self.receiver = Program(net, target, f"./owd receive {most} -g {grace_ms} {self.options} "
+                                             f"-o {self.file} {target}-eth0 {MAC[source]}")
+
+    def begin(self):
+        self.receiver.line("ready")
+        command = f"./owd send -n {self.count} -r {self.rate} {self.options} {self.source}-eth0 {MAC[self.target]}"
+        self.sender = Program(self.net, self.source, command)
+
+    def end(self):
+        """The frames that came, in the order received, and the sender's report."""
+        words = self.sender.wait(PATIENCE + self.count / self.rate).split()
+        self.receiver.end_input()
+        self.receiver.wait(PATIENCE + self.grace_ms / 1000)
+        with open(self.net.folder / self.file) as f:
+            next(f)
+            frames = [Frame(line) for line in f]
+        return frames, dict(zip(words[::2], map(int, words[1::2])))
+
+
+def one_way(net, count, rate, grace_ms, **options):
     """Sends count frames from h1 to h2; those that came, in the order received, and the sender's report."""
-    options = f"-s {size}" + (" -e" if ecn else "")
-    most = f"-n {count}" if all_come else ""
-    name = f"frames.{net.count}.csv"
-    receiver = Program(net, "h2", f"./owd receive {most} -g {grace_ms} {options} -o {name} "
-                                  f"h2-eth0 {MAC['h1']}")
-    receiver.line("ready")
-    patience = PATIENCE + count / rate
-    sender = Program(net, "h1", f"./owd send -n {count} -r {rate} {options} h1-eth0 {MAC['h2']}")
-    words = sender.wait(patience).split()
-    receiver.end_input()
-    receiver.wait(PATIENCE + grace_ms / 1000)
-    with open(net.folder / name) as f:
-        next(f)
-        frames = [Frame(line) for line in f]
-    report = dict(zip(words[::2], map(int, words[1::2])))
-    return frames, report
+    flow = Flow(net, "h1", "h2", count, rate, grace_ms, **options)
+    flow.begin()
+    return flow.end()
