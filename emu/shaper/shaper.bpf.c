@@ -24,7 +24,7 @@ static __always_inline int lose(void)
 static __always_inline int take(struct __sk_buff *skb, const __u32 room)
 {
 	struct shaper_frame *f = bpf_ringbuf_reserve(&frames, sizeof(*f) + room, 0);
-	__u32 len = skb->len;
+	__u32 last = skb->len - 1;
 
 	if (!f)
 		return lose();
@@ -33,10 +33,10 @@ static __always_inline int take(struct __sk_buff *skb, const __u32 room)
 	f->ifindex = skb->ifindex;
 	f->vlan_proto = skb->vlan_present ? skb->vlan_proto : 0;
 	f->vlan_tci = skb->vlan_tci;
-	f->len = len;
-	/* The caller compared before, but the verifier must see the bound of this very register. */
-	asm volatile("" : "+r"(len));
-	if (!len || len > room || bpf_skb_load_bytes(skb, 0, f->data, len)) {
+	f->len = skb->len;
+	/* The caller compared before, but the verifier must see both bounds, of this very register. */
+	asm volatile("" : "+r"(last));
+	if (last >= room || bpf_skb_load_bytes(skb, 0, f->data, last + 1)) {
 		bpf_ringbuf_discard(f, 0);
 		return lose();
 	}
