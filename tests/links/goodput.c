@@ -6,7 +6,7 @@
  *
  * The receiver says "ready" when it listens, and ends with "bytes N ns T mss M": what it read in the T
  * nanoseconds that began WARM-MS after the last stream was accepted. It then closes, which ends the sender.
- */
+ * nanoseconds that began WARM-MS after the last stream was accepted. It closes then, which ends the sender.
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -160,8 +160,8 @@ class Flow:
 
     def begin(self):
         self.receiver.line("ready")
-        command = f"./owd send -n {self.count} -r {self.rate} {self.options} {self.source}-eth0 {MAC[self.target]}"
-        self.sender = Program(self.net, self.source, command)
+        command = f"./owd send -n {self.count} -r {self.rate} {self.options}"
+        self.sender = Program(self.net, self.source, f"{command} {self.source}-eth0 {MAC[self.target]}")
 
     def end(self):
         """The frames that came, in the order received, and the sender's report."""
