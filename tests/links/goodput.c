@@ -4,9 +4,10 @@
  *     goodput receive [-w WARM-MS] [-t MS] [-n STREAMS] PORT
  *     goodput send [-n STREAMS] ADDRESS PORT
  *
- * The receiver says "ready" when it listens, and ends with "bytes N ns T mss M": what it read in the T
- * nanoseconds that began WARM-MS after the last stream was accepted. It then closes, which ends the sender.
- * nanoseconds that began WARM-MS after the last stream was accepted. It closes then, which ends the sender.
+ * The receiver says "ready" when it listens, and ends with "bytes N ns T mss M": what it read in the
+ * T nanoseconds that began WARM-MS after the last stream was accepted. Then it closes, which ends the
+ * sender.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
