@@ -76,7 +76,7 @@ def main():
         topo = tmp / "oracle.ini"
         topo.write_text(TOPO.format(path=tmp / "scenarios", hosts=LINKS if engine else HOSTS,
                                     engine=f"engine = {engine}\n" if engine else "",
-                                    capture=f"[capture]\nrung = {rung}\n" if rung else ""))
+                                    capture="[capture]\nring = 256MiB\n" + (f"rung = {rung}\n" if rung else "")))
         subprocess.run([detnet, "run", str(topo), "-o", str(tmp / "out"), "--duration", "1s"],
                        check=True, stdout=subprocess.DEVNULL)
         activities = (tmp / "out" / "activities.csv").read_text()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The end-to-end runs again, over links that the kernel's netem and tbf shape.
+"""The end-to-end run again, over links that the kernel's netem and tbf shape.
 
-usage: e2e.py DETNET ORACLE   (in a kernel with sch_netem: see uml)
+usage: quickstart.py DETNET   (in a kernel with sch_netem: see uml)
 """
 # SPDX-License-Identifier: BSD-3-Clause
 import os
@@ -9,12 +9,10 @@ import pathlib
 import sys
 import tempfile
 
-detnet, oracle_program = sys.argv[1:3]
-os.environ["DETNET"] = detnet
+os.environ["DETNET"] = sys.argv[1]
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import lab  # noqa: E402
-import oracle  # noqa: E402
 import quickstart  # noqa: E402
 
 SHAPE = "rate = 50mbit\ndelay = 4ms 1ms normal\nloss = 0.1%\n"
@@ -30,6 +28,15 @@ def shaped(text):
     return "\n".join(lines) + "\n"
 
 
+def slower(text):
+    """One processor without a compiler for its filters does all the work there."""
+    for busy, calm in (("h{1..3}", "h1"), ("h{2..6}", "h2"), ("h{5..7}", "h5"), ("(1s)", "(3s)"), ("(2s)", "(3s)"),
+                       ("duration = 20s", "duration = 10s"), ("[capture]", "[capture]\nring = 256MiB")):
+        assert busy in text, busy
+        text = text.replace(busy, calm)
+    return text
+
+
 def engines(folder):
     return [link["engine"] for link in lab.manifest(folder)["links"]]
 
@@ -38,19 +45,10 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp)
         topo = tmp / "quickstart.ini"
-        topo.write_text(shaped((lab.ROOT / "examples" / "quickstart.ini").read_text()))
+        topo.write_text(shaped(slower((lab.ROOT / "examples" / "quickstart.ini").read_text())))
         lab.run(topo, tmp / "out")
         assert engines(tmp / "out").count("netem") == 2, engines(tmp / "out")
-        quickstart.judge(tmp / "out")
-    # Senders are known through netem as without: of the packets of every host.
-    hosts = ("h1", "h2", "server")
-    text = oracle.TOPO
-    for host in hosts:
-        text = text.replace(f"[host {host}]\nswitch = s1\n", f"[host {host}]\n[link {host} s1]\n")
-    assert text.count("[link") == len(hosts), text
-    oracle.TOPO = shaped(text).replace("loss = 0.1%\n", "")  # datagrams are counted
-    sys.argv = ["oracle.py", detnet, oracle_program, "cgroup"]
-    return oracle.main()
+        return quickstart.judge(tmp / "out")
 
 
 sys.exit(main())
