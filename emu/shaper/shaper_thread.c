@@ -169,12 +169,13 @@ static bool needs_ksoftirqd(void)
 /*
  * To wait as little for the processor as others permit; all of it only helps. A nice value alone weighs
  * little where tasks are grouped by session (sched(7), autogroup), so the class is realtime where that
- * does not keep ksoftirqd, and with it what we sent, from running. The thread sleeps as soon as nothing
- * is to be done, and the kernel keeps a part of each processor for others.
+ * does not keep ksoftirqd, and with it what we sent, from running; networks beside each other take turns.
+ * The thread sleeps as soon as nothing is to be done, and the kernel keeps a part of each processor
+ * for others.
  */
 static void prefer(void)
 {
-	struct sched_wish realtime = { .size = sizeof(realtime), .policy = SCHED_FIFO,
+	struct sched_wish realtime = { .size = sizeof(realtime), .policy = SCHED_RR,
 				       .priority = 1 };
 	struct sched_wish wish = { .size = sizeof(wish), .policy = SCHED_OTHER, .nice = NICE,
 				   .runtime = SLICE };
