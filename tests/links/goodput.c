@@ -4,15 +4,17 @@
  *     goodput receive [-w WARM-MS] [-t MS] [-n STREAMS] PORT
  *     goodput send [-n STREAMS] ADDRESS PORT
  *
- * The receiver says "ready" when it listens, and ends with "bytes N ns T mss M": what it read in the
- * T nanoseconds that began WARM-MS after the last stream was accepted. Then it closes, which ends the
- * sender.
+ * The receiver says "ready" when it listens, and ends with "bytes N ns T mss M": what it read in T
+ * nanoseconds, which began WARM-MS after the last stream was accepted. The window begins and ends when
+ * nothing waits for a lost segment to be sent again, or it would count less than came. Then the receiver
+ * closes, which ends the sender.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -28,6 +30,7 @@
 
 #define STREAMS_MAX 64
 #define CHUNK	    65536
+#define HELD_MAX    32768 /* bytes of memory, some full segments */
 
 static char chunk[CHUNK];
 
@@ -75,13 +78,32 @@ static void accept_all(int listener, struct pollfd *p, unsigned streams)
 	}
 }
 
-/* Reads until a time; *ret_end is the time of the last look. */
-static uint64_t read_until(struct pollfd *p, unsigned n, int64_t until, int64_t *ret_end)
+/* Memory of what came and was not read: after reading, that is what came out of order. */
+static uint64_t held(const struct pollfd *p, unsigned n)
+{
+	uint32_t info[SK_MEMINFO_VARS];
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		socklen_t len = sizeof(info);
+
+		if (getsockopt(p[i].fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+			die("SO_MEMINFO");
+		sum += info[SK_MEMINFO_RMEM_ALLOC];
+	}
+	return sum;
+}
+
+/*
+ * Reads until a time, and then, for up to half of the window more, until little is held; *ret_end is the
+ * time of the last look.
+ */
+static uint64_t read_until(struct pollfd *p, unsigned n, int64_t until, int64_t window, int64_t *ret_end)
 {
 	uint64_t bytes = 0;
 
 	do {
-		wait_for(p, n, until);
+		wait_for(p, n, now() < until ? until : until + window / 2);
 		for (unsigned i = 0; i < n; i++) {
 			ssize_t r = p[i].revents ? read(p[i].fd, chunk, sizeof(chunk)) : -1;
 
@@ -91,7 +113,7 @@ static uint64_t read_until(struct pollfd *p, unsigned n, int64_t until, int64_t 
 				die("a stream ended");
 		}
 		*ret_end = now();
-	} while (*ret_end < until);
+	} while (*ret_end < until || (held(p, n) > HELD_MAX && *ret_end < until + window / 2));
 	return bytes;
 }
 
@@ -110,8 +132,8 @@ static int do_receive(uint16_t port, unsigned streams, int64_t warm_ms, int64_t 
 	puts("ready");
 	fflush(stdout);
 	accept_all(fd, p, streams);
-	read_until(p, streams, now() + warm_ms * 1000000, &start);
-	bytes = read_until(p, streams, start + ms * 1000000, &end);
+	read_until(p, streams, now() + warm_ms * 1000000, ms * 1000000, &start);
+	bytes = read_until(p, streams, start + ms * 1000000, ms * 1000000, &end);
 	if (getsockopt(p[0].fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		die("TCP_INFO");
 	printf("bytes %llu ns %lld mss %u\n", (unsigned long long)bytes, (long long)(end - start),
