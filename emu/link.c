@@ -244,16 +244,6 @@ static int engine_next(const struct emu *e, uint32_t link, const struct shape ne
 	return r;
 }
 
-static int set_qdisc(struct emu *e, uint32_t link, int end, const struct shape *shape,
-		     struct err *err)
-{
-	const struct link *l = &e->net->links[link];
-	const struct iface *f = &e->net->ifaces[l->iface[end]];
-
-	return qdisc_set(emu_node_ns(e, f->node), f->ifindex, f->name, &e->links[link].shape[end],
-			 shape, l->mtu, wire_seed(e->net, l->iface[end]), err);
-}
-
 int emu_link_set(struct emu *e, uint32_t link, int end, const struct shape *shape, struct err *err)
 {
 	struct emu_link *el = &e->links[link];
@@ -272,7 +262,7 @@ int emu_link_set(struct emu *e, uint32_t link, int end, const struct shape *shap
 		if (r < 0)
 			err_sys(err, -r, "cannot change the link");
 	} else if (engine == ENGINE_NETEM) {
-		r = set_qdisc(e, link, end, shape, err);
+		r = wire_qdisc(e, link, end, &e->links[link].shape[end], shape, err);
 	}
 	if (r < 0)
 		return r;

@@ -216,6 +216,29 @@ uint32_t net_node_addr(const struct net *net, uint32_t node)
 	return i == NET_NONE ? 0 : net->ifaces[i].addr;
 }
 
+char *net_link_path(const struct net *net, uint32_t link, int end)
+{
+	const struct iface *from = &net->ifaces[net->links[link].iface[end]];
+	const struct iface *to = &net->ifaces[net->links[link].iface[!end]];
+	/* Whichever has fewer links to count. */
+	bool at_from = net->nodes[from->node].n_ifaces < net->nodes[to->node].n_ifaces;
+	const struct iface *few = at_from ? from : to, *far = at_from ? to : from;
+	const struct node *n = &net->nodes[few->node];
+	size_t before = 0;
+	char *path;
+	int r;
+
+	for (size_t i = 0; i < n->n_ifaces && n->ifaces[i] != few - net->ifaces; i++)
+		before += net->ifaces[net_peer(net, n->ifaces[i])].node == far->node;
+	if (before)
+		r = asprintf(&path, "link/%s/%s/%zu", net->nodes[from->node].name,
+			     net->nodes[to->node].name, before + 1);
+	else
+		r = asprintf(&path, "link/%s/%s", net->nodes[from->node].name,
+			     net->nodes[to->node].name);
+	return r < 0 ? NULL : path;
+}
+
 static int check_nodes(const struct net *net, struct err *err)
 {
 	size_t hosts = 0, bad = 0;

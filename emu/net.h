@@ -136,6 +136,12 @@ static inline uint32_t net_peer(const struct net *net, uint32_t iface)
 
 	return net->links[i->link].iface[!i->end];
 }
+/*
+ * What the random streams of one direction of a link are named by: "link/h1/s1" from h1 to s1, and
+ * "link/h1/s1/2" for the second of several. Not by interfaces: the numbers of a switch's ports shift
+ * when a host is added. malloc'd; NULL without memory.
+ */
+char *net_link_path(const struct net *net, uint32_t link, int end);
 /* The address that other hosts reach a node by (its first, as a rule), host byte order, or 0. */
 uint32_t net_node_addr(const struct net *net, uint32_t node);
 

@@ -198,33 +198,6 @@ static int parse_opts(const struct net *net, const struct ini_section *s, struct
 	return result ? result : r;
 }
 
-/*
- * Names the draws of packets from one node to another. Not by interface: a switch numbers its own
- * anew when a host is added. Links after the first between the same nodes carry their number.
- */
-static char *draw_path(const struct net *net, uint32_t link, int end)
-{
-	const struct iface *from = &net->ifaces[net->links[link].iface[end]];
-	const struct iface *to = &net->ifaces[net->links[link].iface[!end]];
-	const struct iface *few = net->nodes[from->node].n_ifaces < net->nodes[to->node].n_ifaces
-				      ? from
-				      : to;
-	const struct node *n = &net->nodes[few->node];
-	size_t before = 0;
-	char *path;
-	int r;
-
-	for (size_t i = 0; i < n->n_ifaces && n->ifaces[i] != few - net->ifaces; i++)
-		before += net->ifaces[net_peer(net, n->ifaces[i])].node ==
-			  (few == from ? to : from)->node;
-	if (before)
-		r = asprintf(&path, "link/%s/%s/%zu", net->nodes[from->node].name,
-			     net->nodes[to->node].name, before + 1);
-	else
-		r = asprintf(&path, "link/%s/%s", net->nodes[from->node].name,
-			     net->nodes[to->node].name);
-	return r < 0 ? NULL : path;
-}
 
 /* Is there a key for this direction only, beside this one for both? */
 static bool is_overridden(const struct ini_section *s, size_t key, int end)
@@ -251,7 +224,7 @@ static int give_shape(struct net *net, uint32_t link, int end, const struct link
 	shape_copy(shape, &o->shape[end]);
 	if (!o->draws[end])
 		return 0;
-	path = draw_path(net, link, end);
+	path = net_link_path(net, link, end);
 	if (!path)
 		return err_sys(err, ENOMEM, "reading links");
 	for (size_t i = 0; i < o->s->n_keys; i++) {

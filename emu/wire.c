@@ -121,27 +121,38 @@ int wire_offloads(const struct emu *e, uint32_t iface, int sock, struct err *err
 	return offload_off(sock, f->name, err);
 }
 
-uint64_t wire_seed(const struct net *net, uint32_t iface)
+/* What netem draws from, for packets that leave the link's end. */
+static int qdisc_seed(const struct net *net, uint32_t link, int end, uint64_t *ret)
 {
+	_cleanup_free_ char *path = net_link_path(net, link, end);
 	struct rng rng;
 
-	rng_open(&rng, net->seed, "link/%s/netem", net->ifaces[iface].name);
-	return rng_u64(&rng);
+	if (!path)
+		return -ENOMEM;
+	rng_open(&rng, net->seed, "%s/netem", path);
+	*ret = rng_u64(&rng);
+	return 0;
+}
+
+int wire_qdisc(const struct emu *e, uint32_t link, int end, const struct shape *old,
+	       const struct shape *shape, struct err *err)
+{
+	const struct link *l = &e->net->links[link];
+	const struct iface *f = &e->net->ifaces[l->iface[end]];
+	uint64_t seed;
+	int r = qdisc_seed(e->net, link, end, &seed);
+
+	return r < 0 ? r : qdisc_set(emu_node_ns(e, f->node), f->ifindex, f->name, old, shape,
+				     l->mtu, seed, err);
 }
 
 static int set_qdiscs(struct emu *e, uint32_t link, struct err *err)
 {
 	static const struct shape none;
-	const struct link *l = &e->net->links[link];
-	int i, r = 0;
+	int end, r = 0;
 
-	for (i = 0; i < 2 && r >= 0; i++) {
-		const struct iface *f = &e->net->ifaces[l->iface[i]];
-
-		r = qdisc_set(emu_node_ns(e, f->node), f->ifindex, f->name, &none,
-			      &e->links[link].shape[i], l->mtu, wire_seed(e->net, l->iface[i]),
-			      err);
-	}
+	for (end = 0; end < 2 && r >= 0; end++)
+		r = wire_qdisc(e, link, end, &none, &e->links[link].shape[end], err);
 	return r;
 }
 

@@ -36,7 +36,8 @@ int wire_shape(struct emu *e, uint32_t link, struct err *err);
 /* Brings up the shaper's halves of links, in one go, and waits for their carriers. */
 int wire_halves_up(const struct emu *e, const uint32_t *links, size_t n, struct err *err);
 int wire_halves_wait(const struct emu *e, const uint32_t *links, size_t n, struct err *err);
-/* What netem draws from, for packets that leave the interface. */
-uint64_t wire_seed(const struct net *net, uint32_t iface);
+/* The shape of packets that leave a netem link's end; old is what it has. */
+int wire_qdisc(const struct emu *e, uint32_t link, int end, const struct shape *old,
+	       const struct shape *shape, struct err *err);
 
 #endif

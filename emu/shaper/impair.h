@@ -36,7 +36,7 @@ struct impair {
 	struct quantiles *table;     /* of the delay's distribution, where it needs one */
 };
 
-/* path as "link/h1-eth0"; the streams are path/delay, path/loss … */
+/* path as "link/h1/s1"; the streams are path/delay, path/loss … */
 int impair_init(struct impair *im, uint64_t seed, const char *path);
 void impair_clear(struct impair *im);
 /* The shape changed: gets the table of its distribution; streams and states go on. -ENOMEM. */

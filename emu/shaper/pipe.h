@@ -42,7 +42,7 @@ struct pipe_ops {
 
 struct pipe;
 /*
- * path names the random streams ("link/h1-eth0"). start: when a trace begins (one that
+ * path names the random streams ("link/h1/s1"). start: when a trace begins (one that
  * pipe_set() brings begins then). arg goes to ops. -ENOMEM.
  */
 int pipe_new(const struct shape *s, uint32_t mtu, uint64_t seed, const char *path, int64_t start,

@@ -15,6 +15,7 @@
 #include "core/cleanup.h"
 #include "core/units.h"
 #include "emu/netns.h"
+#include "emu/shaper/quantile.h"
 #include "emu/shaper/shaper_internal.h"
 #include "shaper.skel.h"
 
@@ -221,16 +222,16 @@ static int add_here(struct shaper *s, void *arg)
 {
 	const struct request *q = arg;
 	const struct link *l = &s->net->links[q->link];
-	char path[IFNAMSIZ + 8];
 	int i, r;
 
 	s->now = units_now_mono();
 	for (i = 0; i < 2; i++) {
+		_cleanup_free_ char *path = net_link_path(s->net, q->link, i);
 		struct shaper_end *e = end_of(s, q->link, i);
 
-		snprintf(path, sizeof(path), "link/%s", s->net->ifaces[l->iface[i]].name);
-		r = pipe_new(&q->shape[i], l->mtu, s->net->seed, path, s->now, &shaper_pipe_ops, e,
-			     &e->pipe);
+		r = path ? pipe_new(&q->shape[i], l->mtu, s->net->seed, path, s->now,
+				    &shaper_pipe_ops, e, &e->pipe) :
+			   -ENOMEM;
 		if (r < 0) {
 			free_pipes(s, q->link);
 			return r;
@@ -352,8 +353,18 @@ int shaper_del(struct shaper *s, uint32_t link)
 int shaper_set(struct shaper *s, uint32_t link, int end, const struct shape *shape)
 {
 	struct request q = { .link = link, .end = end, .shape = shape };
+	struct quantiles *table;
+	int r;
 
-	return served(s, link) ? shaper_ask(s, set_here, &q) : -ENOENT;
+	if (!served(s, link))
+		return -ENOENT;
+	/* Computed here, so that the thread finds it: no packet waits for it. */
+	r = quantiles_get(shape, &table);
+	if (r < 0)
+		return r;
+	r = shaper_ask(s, set_here, &q);
+	quantiles_put(table);
+	return r;
 }
 
 int shaper_set_up(struct shaper *s, uint32_t link, bool up)
