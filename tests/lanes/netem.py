@@ -21,6 +21,7 @@ TOOL = sys.argv[1]
 NS = {"a": "10.77.0.1", "b": "10.77.0.2"}
 FRAME = 42  # Ethernet, IP and UDP headers
 PORT = 9000
+TRIES = 8
 ETH_P_ALL = 3
 SNDBUFFORCE, RCVBUFFORCE, TIMESTAMPNS, OUTGOING = 32, 33, 35, 4
 failures = []
@@ -324,13 +325,16 @@ def delays(wire, n=3000):
     for dist in ("", " normal", " pareto", " paretonormal", " weibull", " gamma", " lognormal",
                  " exponential"):
         fresh(f"delay=40ms 40ms{dist}" if dist == " exponential" else f"delay=40ms 8ms{dist}")
-        sent, got = wire.send(n)
-        values = [(at - sent[number]) / 1e6 for at, number, _ in got]
-        mean = sum(values) / len(values)
         sd = 40 if dist == " exponential" else 8 / math.sqrt(3) if not dist else 8
         slack = 3.5 * sd / math.sqrt(n) + 0.4 + 0.4  # 1 %, and timers that are late
-        expect(f"delay{dist or ' uniform'}", len(got) == n and abs(mean - 40) < slack,
-               f"mean {mean:.3f} ms, longest {max(values):.1f} ms, {len(got)} of {n}")
+        means = []
+        # a machine that is busy elsewhere only ever makes it longer
+        while len(means) < TRIES and (not means or min(means) > 40 + slack):
+            sent, got = wire.send(n)
+            values = [(at - sent[number]) / 1e6 for at, number, _ in got]
+            means.append(sum(values) / len(values))
+        expect(f"delay{dist or ' uniform'}", len(got) == n and abs(min(means) - 40) < slack,
+               f"mean {[round(m, 3) for m in means]} ms, longest {max(values):.1f} ms, {len(got)} of {n}")
         if dist == " pareto":
             # a table cut at 4 deviations would end at 72 ms; P(all 3,000 under 80 ms) is 4e-4
             expect("the tail of pareto", max(values) > 80, f"{max(values):.1f} ms")
@@ -376,7 +380,7 @@ def rates(wire):
             overhead = int(extra.split("=")[1]) if "overhead" in extra else 0
             speeds = []
             # a machine that is busy elsewhere only ever makes it slower
-            while len(speeds) < 4 and (not speeds or max(speeds) < 0.98 * mbit):
+            while len(speeds) < TRIES and (not speeds or max(speeds) < 0.98 * mbit):
                 fresh(f"rate={mbit}mbit, limit=1000000{extra}")
                 _, got = wire.send(mbit * 120, size=size)
                 times = sorted(at for at, _, _ in got)

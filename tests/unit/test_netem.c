@@ -116,7 +116,7 @@ static void limits_hold_what_is_under_way(void **state)
 	assert_true(q->limit >= 10e9 * 0.05 / 8 / (MTU + 14)); /* full frames at 10 Gbit/s */
 	assert_true(q->loss == UINT32_MAX);
 	assert_int_equal(q->gap, 1);
-	/* With the rate in netem the queue is its own: 40 packets, and what the rate lets travel. */
+	/* With the rate in netem the queue is its own: 40 packets, and what may travel. */
 	s = (struct shape){ .rate = 12112000, .overhead = -14, .limit = 40,
 			    .delay = 50 * NSEC_PER_MSEC };
 	assert_int_equal(netem_options(&o, &s, MTU, 1), 0);
