@@ -128,8 +128,12 @@ static void put_loss(struct nlmsghdr *nlh, const struct shape *s)
 				       .k1 = share(p[3]) };
 	struct nlattr *nest;
 
-	if (s->loss_model == LOSS_RANDOM)
+	if (s->loss_model == LOSS_RANDOM && !(s->loss_corr > 0))
 		return;
+	/* As netem mixes values it would lose fewer; two states lose the share asked for. */
+	if (s->loss_model == LOSS_RANDOM)
+		ge = (struct tc_netem_gemodel){ .p = share(s->loss * (1 - s->loss_corr)),
+						.r = share((1 - s->loss) * (1 - s->loss_corr)) };
 	nest = mnl_attr_nest_start(nlh, TCA_NETEM_LOSS);
 	if (s->loss_model == LOSS_STATE)
 		mnl_attr_put(nlh, NETEM_LOSS_GI, sizeof(gi), &gi);
@@ -162,18 +166,17 @@ static void put_slot(struct nlmsghdr *nlh, const struct shape *s)
 
 int netem_options(struct qdisc_options *o, const struct shape *s, uint32_t mtu, uint64_t seed)
 {
-	struct tc_netem_corr corr = { .delay_corr = share(s->delay_corr),
-				      .loss_corr = share(s->loss_corr),
-				      .dup_corr = share(s->duplicate_corr) };
-	struct tc_netem_reorder reorder = { share(s->reorder), share(s->reorder_corr) };
-	struct tc_netem_corrupt corrupt = { share(s->corrupt), share(s->corrupt_corr) };
+	/* No correlations of netem's own, see qdisc_never(); it would keep what it is not told. */
+	struct tc_netem_corr corr = { 0 };
+	struct tc_netem_reorder reorder = { .probability = share(s->reorder) };
+	struct tc_netem_corrupt corrupt = { .probability = share(s->corrupt) };
 	struct nlmsghdr *nlh;
 	struct tc_netem_qopt *q;
 
 	nlh = mnl_nlmsg_put_header(o->bytes);
 	q = mnl_nlmsg_put_extra_header(nlh, sizeof(*q));
 	q->limit = limit(s, mtu);
-	if (s->loss_model == LOSS_RANDOM)
+	if (s->loss_model == LOSS_RANDOM && !(s->loss_corr > 0))
 		q->loss = share(s->loss);
 	q->duplicate = share(s->duplicate);
 	/* netem reorders with a gap only. */

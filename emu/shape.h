@@ -42,7 +42,10 @@ enum loss_model {
 
 enum queue_kind { QUEUE_DROPTAIL, QUEUE_CODEL };
 
-/* All 0: nothing. Shares and correlations are 0 … 1. */
+/*
+ * All 0: nothing. Shares and correlations are 0 … 1; a correlation is from one packet to the next and
+ * leaves the share, or the distribution, as it is (emu/shaper/impair.h).
+ */
 struct shape {
 	uint64_t rate;	  /* bits per second; 0: as fast as the machine */
 	int32_t overhead; /* bytes that a packet costs beyond its Ethernet frame (no FCS); may be negative */

@@ -22,7 +22,7 @@ int impair_init(struct impair *im, uint64_t seed, const char *path)
 	memset(im, 0, sizeof(*im));
 	for (int i = 0; i < IMPAIR_STREAMS; i++) {
 		rng_open(&im->rng[i], seed, "%s/%s", path, stream_names[i]);
-		im->last[i] = i == IMPAIR_DELAY ? rng_normal(&im->rng[i]) : rng_unit(&im->rng[i]);
+		im->last[i] = i == IMPAIR_DELAY ? rng_normal(&im->rng[i]) : -1;
 	}
 	return 0;
 }
@@ -45,15 +45,15 @@ int impair_set(struct impair *im, const struct shape *s)
 	return 0;
 }
 
-/* sch_netem's get_crandom(): rho of the last value and the rest of a new one. */
-static double correlated(struct impair *im, enum impair_stream stream, double rho)
+/* Does it happen to this packet? One step of a chain with this share and correlation. */
+static bool happens(struct impair *im, enum impair_stream stream, double share, double corr)
 {
-	double u = rng_unit(&im->rng[stream]);
+	double u = rng_unit(&im->rng[stream]), last = im->last[stream];
 
-	if (rho > 0)
-		u = u * (1 - rho) + im->last[stream] * rho;
-	im->last[stream] = u;
-	return u;
+	if (last >= 0)
+		share = share * (1 - corr) + corr * last;
+	im->last[stream] = u < share;
+	return u < share;
 }
 
 /* ---- loss ---- */
@@ -99,18 +99,20 @@ static bool loss_gemodel(struct impair *im, const double *p, double u, double v)
 
 static bool draw_loss(struct impair *im, const struct shape *s)
 {
-	bool mixed = s->loss_model == LOSS_RANDOM;
-	double u = correlated(im, IMPAIR_LOSS, mixed ? s->loss_corr : 0);
-	double v = rng_unit(&im->rng[IMPAIR_LOSS]);
+	struct rng *rng = &im->rng[IMPAIR_LOSS];
+	double u, v;
 
-	switch (s->loss_model) {
-	case LOSS_STATE:
-		return loss_state(im, s->loss_p, u);
-	case LOSS_GEMODEL:
-		return loss_gemodel(im, s->loss_p, u, v);
-	default:
-		return u < s->loss;
+	/* Two values in any case. */
+	if (s->loss_model == LOSS_RANDOM) {
+		bool lost = happens(im, IMPAIR_LOSS, s->loss, s->loss_corr);
+
+		rng_unit(rng);
+		return lost;
 	}
+	u = rng_unit(rng);
+	v = rng_unit(rng);
+	return s->loss_model == LOSS_STATE ? loss_state(im, s->loss_p, u) :
+					     loss_gemodel(im, s->loss_p, u, v);
 }
 
 /* ---- delay ---- */
@@ -159,7 +161,7 @@ static void draw_delay(struct impair *im, const struct shape *s, int64_t ret[2])
 /* Of every gap packets only the last may be, and each one after it until one is. */
 static bool draw_reorder(struct impair *im, const struct shape *s)
 {
-	bool drawn = correlated(im, IMPAIR_REORDER, s->reorder_corr) < s->reorder;
+	bool drawn = happens(im, IMPAIR_REORDER, s->reorder, s->reorder_corr);
 
 	if (drawn && im->since_reorder + 1 >= s->gap) {
 		im->since_reorder = 0;
@@ -173,8 +175,8 @@ static bool draw_reorder(struct impair *im, const struct shape *s)
 void impair_draw(struct impair *im, const struct shape *s, struct impairment *ret)
 {
 	ret->lost = draw_loss(im, s);
-	ret->duplicated = correlated(im, IMPAIR_DUPLICATE, s->duplicate_corr) < s->duplicate;
-	ret->corrupted = correlated(im, IMPAIR_CORRUPT, s->corrupt_corr) < s->corrupt;
+	ret->duplicated = happens(im, IMPAIR_DUPLICATE, s->duplicate, s->duplicate_corr);
+	ret->corrupted = happens(im, IMPAIR_CORRUPT, s->corrupt, s->corrupt_corr);
 	ret->corrupt_at = rng_u64(&im->rng[IMPAIR_CORRUPT]);
 	ret->reordered = draw_reorder(im, s);
 	draw_delay(im, s, ret->delay);

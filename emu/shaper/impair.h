@@ -6,11 +6,11 @@
  * timing. What needs a count (gap) counts every packet for the same reason, where sch_netem
  * counts those not lost.
  *
- * Correlation is sch_netem's: the next value is a mixture of a new one and the last, which
- * brings values closer to a half: a correlated 1 % is less than 1 %. Not so of the delay:
- * netem's keeps its distribution, for it takes a remainder of the mixture, which leaves next to
- * nothing of the correlation. Here the normal scores of delays are correlated, so the delays
- * are, and have the distribution asked for.
+ * Correlation is from one packet to the next, and leaves shares and distributions as they were asked
+ * for. What happens or not is a chain of two states: with share p and correlation c it happens after
+ * it has happened with p + c (1 - p), else with p (1 - c). Of delays the normal scores are correlated.
+ * sch_netem mixes a new value with the last one instead, which moves the share (30 % at 60 % comes to
+ * 8 %), and takes a remainder of the mixture for delays, which leaves next to nothing of the correlation.
  *
  * The duplicate is a copy of the packet as it came, with its own place in the queue and delay. It
  * arrives though its original is lost, as netem's does; but where netem's goes through loss,
@@ -30,7 +30,8 @@ struct quantiles;
 
 struct impair {
 	struct rng rng[IMPAIR_STREAMS];
-	double last[IMPAIR_STREAMS]; /* correlated values: uniform, of the delay normal */
+	/* What correlates: of the delay a normal value, else whether it happened (1, 0; -1: none yet). */
+	double last[IMPAIR_STREAMS];
 	unsigned loss_state;	     /* of the loss models; 0: the good one at the start */
 	uint32_t since_reorder;	     /* packets, for gap */
 	struct quantiles *table;     /* of the delay's distribution, where it needs one */

@@ -116,7 +116,10 @@ READ_BACK = [
     ("delay=1ms", "netem", "options.delay.delay", 1e-3),
     ("delay=5s", "netem", "options.delay.delay", 5),
     ("loss=1.5%", "netem", "options.loss-random.loss", 0.015),
-    ("loss=1% 30%", "netem", "options.loss-random.correlation", 0.3),
+    ("loss=10% 30%", "netem", "options.loss-gemodel.p", 0.07),
+    ("loss=10% 30%", "netem", "options.loss-gemodel.r", 0.63),
+    ("loss=10% 30%", "netem", "options.loss-gemodel.1-h", 1),
+    ("loss=10% 30%", "netem", "options.loss-gemodel.1-k", 0),
     ("loss=100%", "netem", "options.loss-random.loss", 1),
     ("loss=gemodel(1%, 10%, 70%, 0.1%)", "netem", "options.loss-gemodel.p", 0.01),
     ("loss=gemodel(1%, 10%, 70%, 0.1%)", "netem", "options.loss-gemodel.r", 0.1),
@@ -128,13 +131,10 @@ READ_BACK = [
     ("loss=state(1%, 20%, 30%, 40%, 5%)", "netem", "options.loss-state.p23", 0.4),
     ("loss=state(1%, 20%, 30%, 40%, 5%)", "netem", "options.loss-state.p14", 0.05),
     ("loss=1%, ecn=yes", "netem", "options.ecn", True),
-    ("duplicate=2% 10%", "netem", "options.duplicate.duplicate", 0.02),
-    ("duplicate=2% 10%", "netem", "options.duplicate.correlation", 0.1),
-    ("corrupt=3% 20%", "netem", "options.corrupt.corrupt", 0.03),
-    ("corrupt=3% 20%", "netem", "options.corrupt.correlation", 0.2),
-    ("delay=10ms, reorder=25% 50% gap 5", "netem", "options.reorder.reorder", 0.25),
-    ("delay=10ms, reorder=25% 50% gap 5", "netem", "options.reorder.correlation", 0.5),
-    ("delay=10ms, reorder=25% 50% gap 5", "netem", "options.gap", 5),
+    ("duplicate=2%", "netem", "options.duplicate.duplicate", 0.02),
+    ("corrupt=3%", "netem", "options.corrupt.corrupt", 0.03),
+    ("delay=10ms, reorder=25% gap 5", "netem", "options.reorder.reorder", 0.25),
+    ("delay=10ms, reorder=25% gap 5", "netem", "options.gap", 5),
     ("delay=10ms, reorder=25%", "netem", "options.gap", 1),
     ("slot=10ms 20ms packets 32 bytes 64KiB", "netem", "options.slot.min-delay", 0.01),
     ("slot=10ms 20ms packets 32 bytes 64KiB", "netem", "options.slot.max-delay", 0.02),
@@ -162,8 +162,8 @@ def dig(tree, path):
 
 def read_back():
     """Every value in a fresh interface and, so that no attribute keeps what it was, after all the others."""
-    for past in (None, "delay=70ms 7ms 7% pareto, loss=gemodel(7%, 70%), ecn=yes, duplicate=7% 7%, "
-                 "corrupt=7% 7%, reorder=7% 7% gap 7, slot=7ms 7ms packets 7 bytes 7KiB, rate=7mbit"):
+    for past in (None, "delay=70ms 7ms pareto, loss=gemodel(7%, 70%), ecn=yes, duplicate=7%, "
+                 "corrupt=7%, reorder=7% gap 7, slot=7ms 7ms packets 7 bytes 7KiB, rate=7mbit"):
         wrong = []
         for text, kind, path, want in READ_BACK:
             fresh(past or "")
@@ -187,6 +187,9 @@ def refusals():
                        ("rate=8mbit, limit=64KiB, queue=codel", "never: sch_codel"),
                        ("delay=20s 2s pareto", "never: .*jitter"),
                        ("delay=60ms 10ms 25% normal", "never: .*correlation"),
+                       ("duplicate=2% 10%", "never: .*correlation"),
+                       ("corrupt=2% 10%", "never: .*correlation"),
+                       ("delay=10ms, reorder=2% 10%", "never: .*correlation"),
                        ("rate=8mbit, overhead=-14, queue=codel", "never: an overhead")):
         answer = shape(text)
         expect(text, answer is not None and re.search(says, answer), answer)

@@ -144,28 +144,28 @@ static void reorder_keeps_its_gap(void **state)
 
 /* ---- correlation ---- */
 
-/* sch_netem's recurrence, written down once more: what it makes of a share of 30 %. */
-static void correlation_is_netems(void **state)
+/* The share is the one asked for, and so is the likeness of a packet's fate to the last one's. */
+static void correlation_keeps_the_share(void **state)
 {
-	const double rho = 0.6;
-	struct shape s = {.loss = 0.3, .loss_corr = rho};
-	struct rng r;
-	double last;
-	uint64_t lost = 0, repeated = 0;
+	static const double shares[] = {0.01, 0.3, 0.7}, corrs[] = {0.25, 0.6, 0.9};
 
-	draw_all(15, "link/h1-eth0", &s, DRAWS);
-	rng_open(&r, 15, "link/h1-eth0/loss");
-	last = rng_unit(&r);
-	for (int k = 0; k < DRAWS; k++) {
-		last = rng_unit(&r) * (1 - rho) + last * rho;
-		rng_unit(&r); /* the second of the two values a packet takes */
-		assert_int_equal(draws[k].lost, last < 0.3);
-		lost += draws[k].lost;
-		repeated += k && draws[k].lost && draws[k - 1].lost;
+	for (int i = 0; i < 9; i++) {
+		double p = shares[i / 3], rho = corrs[i % 3], both = 0, again;
+		struct shape s = {.loss = p, .loss_corr = rho};
+		uint64_t lost = 0;
+
+		draw_all((uint64_t)(15 + i), "link/h1/s1", &s, DRAWS);
+		for (int k = 0; k < DRAWS; k++) {
+			lost += draws[k].lost;
+			both += k && draws[k].lost && draws[k - 1].lost;
+		}
+		/* the variance of a chain's mean is (1 + rho) / (1 - rho) times the plain one */
+		assert_near((double)lost / DRAWS, p,
+			    Z99 * sqrt(p * (1 - p) * (1 + rho) / (1 - rho) / DRAWS));
+		again = p + rho * (1 - p);
+		assert_near(both / (double)lost, again,
+			    Z99 * sqrt(again * (1 - again) / (double)lost));
 	}
-	/* closer to a half than a uniform value, and a loss likelier after a loss */
-	assert_true(lost < 0.15 * DRAWS && lost > 0.04 * DRAWS);
-	assert_true((double)repeated / (double)lost > 1.8 * (double)lost / DRAWS);
 }
 
 static void correlated_delays_keep_their_distribution(void **state)
@@ -518,7 +518,7 @@ int main(void)
 		cmocka_unit_test(none_and_all_are_exact),
 		cmocka_unit_test(flipped_bits_are_spread_evenly),
 		cmocka_unit_test(reorder_keeps_its_gap),
-		cmocka_unit_test(correlation_is_netems),
+		cmocka_unit_test(correlation_keeps_the_share),
 		cmocka_unit_test(correlated_delays_keep_their_distribution),
 		cmocka_unit_test(gilbert_bursts_are_geometric),
 		cmocka_unit_test(gilbert_elliott_loses_its_share_in_either_state),
