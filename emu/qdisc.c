@@ -37,6 +37,7 @@
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <limits.h>
 #include <linux/pkt_sched.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@
 #include "emu/qdisc_internal.h"
 #include "emu/rtnl.h"
 
+#define RATE_MAX     1000000000000ULL /* bit/s */
 #define SEED_TRIED   0x1234567890abcdef
 #define HANDLE_NETEM TC_H_MAKE(1 << 16, 0)
 #define HANDLE_TBF   TC_H_MAKE(0x10 << 16, 0)
@@ -308,8 +310,14 @@ static const char *never(const struct shape *s)
 	if ((s->duplicate > 0 && s->duplicate_corr > 0) || (s->corrupt > 0 && s->corrupt_corr > 0) ||
 	    (s->reorder > 0 && s->reorder_corr > 0))
 		return "sch_netem's correlation changes the share that it is given";
+	if (s->slot_packets > INT32_MAX || s->slot_bytes > INT32_MAX)
+		return "sch_netem counts a slot's packets and bytes up to 2^31";
 	if (!s->rate)
 		return NULL;
+	if (s->rate > RATE_MAX)
+		return "a rate so high is over what sch_tbf can hold in a burst";
+	if (s->limit > UINT32_MAX || s->limit_bytes > UINT32_MAX)
+		return "the kernel's queues are bounded up to 2^32";
 	if (s->rate < 8)
 		return "the kernel's qdiscs count a rate in whole bytes per second";
 	if (netem_has_rate(s) && (s->queue == QUEUE_CODEL || s->limit_bytes))

@@ -112,8 +112,8 @@ bool shape_is_key(const char *key);
 extern const char *const shape_keys[];
 /*
  * Sets one key from its text, as a topology file has it ("60ms 10ms 25% weibull"); the value "none"
- * takes back what with a reason for one line of a message (malloc'd);
- * -ENOMEM. The shape is untouched on failure.
+ * takes back what the key gave. -EINVAL with a reason for one line of a message (malloc'd); -ENOMEM. The
+ * shape is untouched on failure.
  */
 int shape_set(struct shape *s, const char *key, const char *value, const struct shape_source *src,
 	      char **ret_why);

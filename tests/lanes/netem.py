@@ -184,6 +184,8 @@ def read_back():
 def refusals():
     fresh()
     for text, says in (("rate=8mbit, limit=10 10KiB", "never: .*packets or in bytes"),
+                       ("rate=8mbit, limit=8GiB", "never: .*2\\^32"),
+                       ("slot=1ms bytes 4GiB", "never: .*2\\^31"),
                        ("rate=8mbit, limit=64KiB, queue=codel", "never: sch_codel"),
                        ("delay=20s 2s pareto", "never: .*jitter"),
                        ("delay=60ms 10ms 25% normal", "never: .*correlation"),
