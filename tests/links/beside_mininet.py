@@ -7,8 +7,8 @@ Mininet's TCLink and detnet at the same settings, in turn on one kernel: delay, 
 Needs Debian's packages mininet and net-tools, and a kernel with sch_netem: run it by tests/lanes/uml. The
 delay is the median of sparse frames' less what theory has (delay and the frame's time at the rate). Rate and
 queue are those of a flood of full frames at twice the rate (eight times at 1 Mbit/s, so that a long queue
-fills): what came in the second half, and how long the slowest waited; "unknown" where the sender was too slow for that. TCP is
-one stream's payload in the steady state.
+fills): what came in the second half ("unknown" where the sender was too slow for that), and how long the
+slowest waited. TCP is one stream's payload in the steady state.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 import argparse
