@@ -38,18 +38,23 @@ static int next_shape(struct emu *e, const struct change *c, int end, struct sha
 	return r < 0 ? err_sys(err, -r, "changing a link") : 0;
 }
 
-/* Both directions or, if the text does not fit one, none. */
+/* Both directions or, if one cannot be, none. */
 static int change_link(struct emu *e, const struct change *c, struct err *err)
 {
-	_cleanup_shape_ struct shape first = {0}, second = {0};
+	_cleanup_shape_ struct shape first = {0}, second = {0}, old = {0};
+	_cleanup_err_ struct err ignored = {0};
 	int r = next_shape(e, c, 0, &first, err);
 
 	if (r == 0)
 		r = next_shape(e, c, 1, &second, err);
+	shape_copy(&old, emu_link_shape(e, c->link, 0));
 	if (r == 0 && c->end[0])
 		r = emu_link_set(e, c->link, 0, &first, err);
-	if (r == 0 && c->end[1])
-		r = emu_link_set(e, c->link, 1, &second, err);
+	if (r < 0 || !c->end[1])
+		return r;
+	r = emu_link_set(e, c->link, 1, &second, err);
+	if (r < 0 && c->end[0])
+		emu_link_set(e, c->link, 0, &old, &ignored);
 	return r;
 }
 
