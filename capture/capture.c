@@ -157,6 +157,7 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 
 	if (!c)
 		return -ENOMEM;
+	emu_hold_links(e);
 	c->net = emu_net(e);
 	c->tag = tag;
 	c->owners = owners;

@@ -23,7 +23,8 @@ struct host {
 struct emu_link {
 	enum link_engine engine;
 	const char *why;
-	bool up;
+	bool up;     /* as it was asked to be */
+	bool broken; /* half made */
 	struct shape shape[2];
 };
 
@@ -38,7 +39,8 @@ struct emu {
 	int fabric_fd;
 	int egress_bpf_fd; /* ours, or -1 */
 	unsigned next_prog;
-	bool offload, sealed;
+	bool offload, sealed, hold_links;
+	unsigned links_remade;
 	char *share_dir;
 	struct emu_bind *binds;
 	size_t n_binds;

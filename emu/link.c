@@ -1,10 +1,13 @@
 /*
  * Chooses a link's engine, and changes links while the network runs.
  *
- * What a link does now is kept in struct emu, beside the model, which nobody changes. A link that
- * nothing shaped may get qdiscs at any time. Only what the kernel cannot do makes it a link of the shaper,
- * and then its veth is deleted and two are made in its place: what was on the wire at that moment is lost,
- * and what a host's root had changed on the interface.
+ * What a link does now is kept in struct emu, beside the model, which nobody changes. Its engine can do
+ * all that the file says of it, the timeline included. By hand more may be asked for: a link that nothing
+ * shaped may get qdiscs at any time. Only what the kernel cannot do makes it a link of the shaper, and then
+ * its veth is deleted and two are made in its place: what was on the wire at that moment is lost, and what
+ * a host's root had changed on the interface. So it is with a link whose interfaces are gone, which a
+ * host's root may bring about, or a failure midway. While packets are captured (emu_hold_links) neither
+ * is done.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -18,34 +21,50 @@
 
 /* ---- which engine ---- */
 
-/* Can the kernel do every shape that the link has, at first and after each change? */
-static bool kernel_can(const struct net *net, uint32_t link, struct shape shape[2],
-		       const char **ret_why, bool *ret_never)
+/* Can the kernel do what both ends ask for? */
+static bool kernel_can(const struct shape shape[2], const char **ret_why, bool *ret_never)
 {
-	const struct timeline *t = &net->timeline;
-	size_t i = 0;
 	int end;
 
-	for (;;) {
-		for (end = 0; end < 2; end++) {
-			if (qdisc_can(&shape[end], ret_why))
-				continue;
-			*ret_never = qdisc_never(&shape[end], ret_why);
-			return false;
-		}
-		while (i < t->n && (t->changes[i].kind != CHANGE_LINK || t->changes[i].link != link))
-			i++;
-		if (!timeline_touches(net, link) || i == t->n)
-			return true;
+	for (end = 0; end < 2; end++) {
+		if (qdisc_can(&shape[end], ret_why))
+			continue;
+		*ret_never = qdisc_never(&shape[end], ret_why);
+		return false;
+	}
+	return true;
+}
+
+/* And what they ask for after each change of the file's timeline? */
+static bool kernel_can_all(const struct net *net, uint32_t link, const char **ret_why,
+			   bool *ret_never)
+{
+	const struct timeline *t = &net->timeline;
+	struct shape shape[2];
+	bool can;
+	size_t i;
+	int end;
+
+	for (end = 0; end < 2; end++)
+		shape_copy(&shape[end], &net->links[link].shape[end]);
+	can = kernel_can(shape, ret_why, ret_never);
+	for (i = 0; can && timeline_touches(net, link) && i < t->n; i++) {
+		const struct change *c = &t->changes[i];
+
+		if (c->kind != CHANGE_LINK || c->link != link)
+			continue;
 		/* Its text was checked when it was read. */
 		for (end = 0; end < 2; end++) {
 			_cleanup_free_ char *why = NULL;
 
-			if (t->changes[i].end[end])
-				timeline_shape(net, &t->changes[i], end, &shape[end], &why);
+			if (c->end[end])
+				timeline_shape(net, c, end, &shape[end], &why);
 		}
-		i++;
+		can = kernel_can(shape, ret_why, ret_never);
 	}
+	shape_clear(&shape[0]);
+	shape_clear(&shape[1]);
+	return can;
 }
 
 static int refuse(const struct net *net, uint32_t link, bool never, const char *why, struct err *err)
@@ -62,15 +81,14 @@ static int refuse(const struct net *net, uint32_t link, bool never, const char *
 			      "CONFIG_NET_SCH_TBF", why);
 }
 
-/* The engine for shapes that are not all nothing; shape[] is used up. */
-static int choose(const struct net *net, uint32_t link, struct shape shape[2],
+/* For a link that shapes something; kernel: the kernel can do it, or else why not, and never. */
+static int choose(const struct net *net, uint32_t link, bool kernel, bool never, const char *why,
 		  enum link_engine *ret, const char **ret_why, struct err *err)
 {
 	const struct link *l = &net->links[link];
-	const char *why = NULL, *no_shaper = NULL;
-	bool never = false;
+	const char *no_shaper = NULL;
 
-	if (l->engine != ENGINE_SHAPER && kernel_can(net, link, shape, &why, &never)) {
+	if (l->engine != ENGINE_SHAPER && kernel) {
 		*ret = ENGINE_NETEM;
 		*ret_why = l->engine == ENGINE_NETEM ? "asked for" : "the kernel can do all of it";
 		return 0;
@@ -90,30 +108,23 @@ static int choose(const struct net *net, uint32_t link, struct shape shape[2],
 			      "shaper: %s", why, no_shaper);
 }
 
-static void copy_shapes(struct shape dst[2], const struct shape src[2])
-{
-	shape_copy(&dst[0], &src[0]);
-	shape_copy(&dst[1], &src[1]);
-}
-
 int link_choose(const struct net *net, uint32_t link, enum link_engine *ret, const char **ret_why,
 		struct err *err)
 {
 	const struct link *l = &net->links[link];
-	struct shape shape[2];
-	int r;
+	const char *why = NULL;
+	bool kernel = false, never = false;
 
-	if (l->engine != ENGINE_SHAPER && shape_is_none(&l->shape[0]) &&
-	    shape_is_none(&l->shape[1]) && !timeline_touches(net, link)) {
-		*ret = ENGINE_AUTO;
-		*ret_why = "it shapes nothing";
-		return 0;
+	if (l->engine != ENGINE_SHAPER) {
+		if (shape_is_none(&l->shape[0]) && shape_is_none(&l->shape[1]) &&
+		    !timeline_touches(net, link)) {
+			*ret = ENGINE_AUTO;
+			*ret_why = "it shapes nothing";
+			return 0;
+		}
+		kernel = kernel_can_all(net, link, &why, &never);
 	}
-	copy_shapes(shape, l->shape);
-	r = choose(net, link, shape, ret, ret_why, err);
-	shape_clear(&shape[0]);
-	shape_clear(&shape[1]);
-	return r;
+	return choose(net, link, kernel, never, why, ret, ret_why, err);
 }
 
 /* ---- what is ---- */
@@ -138,22 +149,64 @@ bool emu_link_is_up(const struct emu *e, uint32_t link)
 	return e->links[link].up;
 }
 
+enum wire_state emu_link_end(const struct emu *e, uint32_t link, int end)
+{
+	return e->links[link].broken ? WIRE_MISSING : wire_state(e, link, end);
+}
+
+unsigned emu_links_remade(const struct emu *e)
+{
+	return e->links_remade;
+}
+
+void emu_hold_links(struct emu *e)
+{
+	e->hold_links = true;
+}
+
 struct shaper *emu_shaper(const struct emu *e)
 {
 	return e->shaper;
 }
 
-/* ---- changes ---- */
+/* ---- interfaces made anew ---- */
 
-static int delete_veth(struct emu *e, uint32_t link, struct err *err)
+/* Half made at some time, or taken away by a host's root. */
+static bool is_broken(const struct emu *e, uint32_t link)
 {
-	const struct iface *f = &e->net->ifaces[e->net->links[link].iface[0]];
+	return emu_link_end(e, link, 0) == WIRE_MISSING || emu_link_end(e, link, 1) == WIRE_MISSING;
+}
+
+static int delete_iface(int ns_fd, int ifindex)
+{
 	_cleanup_rtnl_ struct rtnl *r = NULL;
-	int ret = rtnl_open(emu_node_ns(e, f->node), &r);
+	_cleanup_err_ struct err ignored = { 0 };
+	int ret = rtnl_open(ns_fd, &r);
 
 	if (ret >= 0)
-		ret = rtnl_del_link(r, f->ifindex);
-	return ret < 0 ? ret : rtnl_flush(r, err);
+		ret = rtnl_del_link(r, ifindex);
+	if (ret >= 0)
+		ret = rtnl_flush(r, &ignored);
+	return ret == -ENODEV ? 0 : ret;
+}
+
+/* All that there may be of it: an end of a veth takes the other with it. */
+static int delete_link(struct emu *e, uint32_t link, struct err *err)
+{
+	int end, r = 0;
+
+	if (e->links[link].engine == ENGINE_SHAPER)
+		shaper_del(e->shaper, link);
+	for (end = 0; end < 2 && r >= 0; end++) {
+		const struct iface *f = &e->net->ifaces[e->net->links[link].iface[end]];
+
+		r = delete_iface(emu_node_ns(e, f->node), f->ifindex);
+		if (r >= 0 && e->shaper)
+			r = delete_iface(shaper_ns(e->shaper), f->ifindex);
+		if (r < 0)
+			err_sys(err, -r, "cannot delete %s", f->name);
+	}
+	return r;
 }
 
 static int make_veths(struct emu *e, uint32_t link, struct err *err)
@@ -166,18 +219,45 @@ static int make_veths(struct emu *e, uint32_t link, struct err *err)
 	return ret < 0 ? ret : rtnl_flush(r, err);
 }
 
-static int set_up_end(const struct emu *e, uint32_t iface, struct err *err)
+/* Up with address and routes, or a port of its bridge; what is so already stays. */
+static int end_up(const struct emu *e, uint32_t iface, struct err *err)
 {
 	_cleanup_rtnl_ struct rtnl *r = NULL;
+	int ret = rtnl_open(emu_node_ns(e, e->net->ifaces[iface].node), &r);
+
+	if (ret >= 0)
+		ret = wire_up(r, e, iface);
+	if (ret >= 0)
+		ret = wire_routes(r, e, iface);
+	return ret < 0 ? ret : rtnl_flush(r, err);
+}
+
+static int end_down(const struct emu *e, uint32_t iface, struct err *err)
+{
+	const struct iface *f = &e->net->ifaces[iface];
+	_cleanup_rtnl_ struct rtnl *r = NULL;
+	int ret = rtnl_open(emu_node_ns(e, f->node), &r);
+
+	if (ret >= 0)
+		ret = rtnl_set_up(r, f->ifindex, false);
+	return ret < 0 ? ret : rtnl_flush(r, err);
+}
+
+/* What an interface has before it is up for the first time. */
+static int prepare_end(const struct emu *e, uint32_t iface, struct err *err)
+{
+	const struct iface *f = &e->net->ifaces[iface];
+	_cleanup_rtnl_ struct rtnl *r = NULL;
 	_cleanup_close_ int sock = -1;
-	int ret = wire_open(emu_node_ns(e, e->net->ifaces[iface].node), &r, &sock);
+	int ret = wire_open(emu_node_ns(e, f->node), &r, &sock);
 
 	if (ret >= 0)
 		ret = wire_offloads(e, iface, sock, err);
+	/* The tag first: no packet leaves without it. */
 	if (ret >= 0)
-		ret = wire_iface(r, e, iface);
-	if (ret >= 0)
-		ret = wire_routes(r, e, iface);
+		ret = wire_tag(r, e, f->ifindex);
+	if (ret >= 0 && f->addr)
+		ret = rtnl_add_addr(r, f->ifindex, f->addr, f->prefix);
 	return ret < 0 ? ret : rtnl_flush(r, err);
 }
 
@@ -191,45 +271,87 @@ static int wait_end(const struct emu *e, uint32_t iface, struct err *err)
 	return ret < 0 ? ret : rtnl_wait_running(r, &f->ifindex, 1, err);
 }
 
-/* From one veth to the shaper's two. */
-static int rewire(struct emu *e, uint32_t link, const char *why, struct err *err)
+/* Both ends, which are there; the shaper comes last: a packet meets a whole link or none. */
+static int bring_up(struct emu *e, uint32_t link, struct err *err)
 {
-	struct emu_link *el = &e->links[link];
-	const struct link *l = &e->net->links[link];
+	const uint32_t *ends = e->net->links[link].iface;
 	int i, r = 0;
 
-	if (!e->shaper)
-		r = shaper_open(e->net, &e->shaper, err);
+	for (i = 0; i < 2 && r >= 0; i++)
+		r = end_up(e, ends[i], err);
+	for (i = 0; i < 2 && r >= 0; i++)
+		r = wait_end(e, ends[i], err);
 	if (r >= 0)
-		r = delete_veth(e, link, err);
-	if (r < 0)
-		return r;
-	el->engine = ENGINE_SHAPER;
-	el->why = why;
+		r = wire_halves_wait(e, &link, 1, err);
+	if (r >= 0 && e->links[link].engine == ENGINE_SHAPER)
+		r = shaper_set_up(e->shaper, link, true);
+	return r;
+}
+
+/* As at the start, but not up where it is to be down. */
+static int make_anew(struct emu *e, uint32_t link, struct err *err)
+{
+	const struct link *l = &e->net->links[link];
+	bool shaper = e->links[link].engine == ENGINE_SHAPER;
+	int i, r;
+
 	r = make_veths(e, link, err);
 	if (r >= 0)
 		r = wire_shape(e, link, err);
+	if (r >= 0 && shaper)
+		r = shaper_set_up(e->shaper, link, false);
 	if (r >= 0)
 		r = wire_halves_up(e, &link, 1, err);
 	for (i = 0; i < 2 && r >= 0; i++)
-		r = set_up_end(e, l->iface[i], err);
-	for (i = 0; i < 2 && r >= 0; i++)
-		r = wait_end(e, l->iface[i], err);
-	if (r >= 0)
-		r = wire_halves_wait(e, &link, 1, err);
-	if (r < 0 || el->up)
-		return r;
-	el->up = true;
-	return emu_link_up(e, link, false, err);
+		r = prepare_end(e, l->iface[i], err);
+	return r < 0 || !e->links[link].up ? r : bring_up(e, link, err);
 }
+
+/* What is left of the link goes first. What fails midway leaves it broken. */
+static int remake(struct emu *e, uint32_t link, enum link_engine engine, const char *why,
+		  struct err *err)
+{
+	struct emu_link *el = &e->links[link];
+	int r = 0;
+
+	if (engine == ENGINE_SHAPER && !e->shaper)
+		r = shaper_open(e->net, &e->shaper, err);
+	if (r >= 0)
+		r = delete_link(e, link, err);
+	if (r < 0)
+		return r;
+	el->broken = true;
+	el->engine = engine;
+	el->why = why;
+	r = make_anew(e, link, err);
+	if (r < 0)
+		return r;
+	el->broken = false;
+	e->links_remade++;
+	return 0;
+}
+
+/* Packets would be lost unasked, and the capture would listen at interfaces that are gone. */
+static int check_hold(const struct emu *e, uint32_t link, struct err *err)
+{
+	const struct link *l = &e->net->links[link];
+
+	if (!e->hold_links)
+		return 0;
+	err_failed(err, "%s<->%s would need new interfaces, which it cannot get while it is captured",
+		   e->net->ifaces[l->iface[0]].name, e->net->ifaces[l->iface[1]].name);
+	return -EBUSY;
+}
+
+/* ---- changes ---- */
 
 /* The engine that can do the shapes that the link is to have; one that it has stays if it can. */
 static int engine_next(const struct emu *e, uint32_t link, const struct shape next[2],
 		       enum link_engine *ret, const char **ret_why, struct err *err)
 {
 	const struct emu_link *el = &e->links[link];
-	struct shape shape[2];
-	int r;
+	bool kernel = false, never = false;
+	const char *why = NULL;
 
 	*ret = el->engine;
 	*ret_why = el->why;
@@ -237,17 +359,61 @@ static int engine_next(const struct emu *e, uint32_t link, const struct shape ne
 		return 0;
 	if (el->engine == ENGINE_AUTO && shape_is_none(&next[0]) && shape_is_none(&next[1]))
 		return 0;
-	copy_shapes(shape, next);
-	r = choose(e->net, link, shape, ret, ret_why, err);
-	shape_clear(&shape[0]);
-	shape_clear(&shape[1]);
-	return r;
+	if (e->net->links[link].engine != ENGINE_SHAPER)
+		kernel = kernel_can(next, &why, &never);
+	if (kernel && el->engine == ENGINE_NETEM)
+		return 0;
+	return choose(e->net, link, kernel, never, why, ret, ret_why, err);
+}
+
+/* With interfaces made anew; the shape is what it was where that fails. */
+static int set_anew(struct emu *e, uint32_t link, int end, const struct shape *shape,
+		    enum link_engine engine, const char *why, struct err *err)
+{
+	struct emu_link *el = &e->links[link];
+	struct shape old = el->shape[end];
+	int r = check_hold(e, link, err);
+
+	if (r < 0)
+		return r;
+	shape_copy(&el->shape[end], shape);
+	r = remake(e, link, engine, why, err);
+	if (r < 0) {
+		shape_clear(&el->shape[end]);
+		el->shape[end] = old;
+		return err->n ? r : err_sys(err, -r, "cannot change the link");
+	}
+	shape_clear(&old);
+	return 0;
+}
+
+static int set_in_place(struct emu *e, uint32_t link, int end, const struct shape *shape,
+			enum link_engine engine, const char *why, struct err *err)
+{
+	struct emu_link *el = &e->links[link];
+	struct shape old = el->shape[end];
+	int r = 0;
+
+	if (engine == ENGINE_SHAPER) {
+		r = shaper_set(e->shaper, link, end, shape);
+		if (r < 0)
+			err_sys(err, -r, "cannot change the link");
+	} else if (engine == ENGINE_NETEM) {
+		r = wire_qdisc(e, link, end, &old, shape, err);
+	}
+	if (r < 0)
+		return r;
+	shape_copy(&el->shape[end], shape);
+	shape_clear(&old);
+	el->engine = engine;
+	el->why = why;
+	return 0;
 }
 
 int emu_link_set(struct emu *e, uint32_t link, int end, const struct shape *shape, struct err *err)
 {
-	struct emu_link *el = &e->links[link];
-	struct shape next[2], old = el->shape[end];
+	const struct emu_link *el = &e->links[link];
+	struct shape next[2];
 	enum link_engine engine;
 	const char *why;
 	int r;
@@ -257,62 +423,42 @@ int emu_link_set(struct emu *e, uint32_t link, int end, const struct shape *shap
 	r = engine_next(e, link, next, &engine, &why, err);
 	if (r < 0)
 		return r;
-	if (engine == ENGINE_SHAPER && el->engine == ENGINE_SHAPER) {
-		r = shaper_set(e->shaper, link, end, shape);
-		if (r < 0)
-			err_sys(err, -r, "cannot change the link");
-	} else if (engine == ENGINE_NETEM) {
-		r = wire_qdisc(e, link, end, &e->links[link].shape[end], shape, err);
-	}
-	if (r < 0)
-		return r;
-	shape_copy(&el->shape[end], shape);
-	shape_clear(&old);
-	if (engine == ENGINE_SHAPER && el->engine != ENGINE_SHAPER)
-		return rewire(e, link, why, err);
-	el->engine = engine;
-	el->why = why;
-	return 0;
+	if ((engine == ENGINE_SHAPER && el->engine != ENGINE_SHAPER) || is_broken(e, link))
+		return set_anew(e, link, end, shape, engine, why, err);
+	return set_in_place(e, link, end, shape, engine, why, err);
 }
 
-static int end_up(const struct emu *e, uint32_t iface, bool up, struct err *err)
+/* The shaper first: a packet meets a whole link or none. An end that is gone is down. */
+static int bring_down(struct emu *e, uint32_t link, struct err *err)
 {
-	const struct iface *f = &e->net->ifaces[iface];
-	_cleanup_rtnl_ struct rtnl *r = NULL;
-	int ret = rtnl_open(emu_node_ns(e, f->node), &r);
+	const struct emu_link *el = &e->links[link];
+	int i, r = 0;
 
-	if (ret >= 0)
-		ret = rtnl_set_up(r, f->ifindex, up);
-	if (ret >= 0 && up && f->addr)
-		ret = rtnl_add_addr(r, f->ifindex, f->addr, f->prefix);
-	if (ret >= 0 && up)
-		ret = wire_routes(r, e, iface);
-	return ret < 0 ? ret : rtnl_flush(r, err);
+	if (el->engine == ENGINE_SHAPER && !el->broken)
+		r = shaper_set_up(e->shaper, link, false);
+	for (i = 0; i < 2 && r >= 0; i++) {
+		if (wire_state(e, link, i) != WIRE_MISSING)
+			r = end_down(e, e->net->links[link].iface[i], err);
+	}
+	return r;
 }
 
 int emu_link_up(struct emu *e, uint32_t link, bool up, struct err *err)
 {
 	struct emu_link *el = &e->links[link];
-	const uint32_t *ends = e->net->links[link].iface;
-	bool shaper = el->engine == ENGINE_SHAPER;
-	int i, r = 0;
+	int r;
 
-	if (el->up == up)
-		return 0;
-	/* The shaper goes down first and comes up last: a packet meets a whole link or none. */
-	if (shaper && !up)
-		r = shaper_set_up(e->shaper, link, false);
-	for (i = 0; i < 2 && r >= 0; i++)
-		r = end_up(e, ends[i], up, err);
-	for (i = 0; up && i < 2 && r >= 0; i++)
-		r = wait_end(e, ends[i], err);
-	if (r >= 0 && up)
-		r = wire_halves_wait(e, &link, 1, err);
-	if (r >= 0 && up && shaper)
-		r = shaper_set_up(e->shaper, link, true);
-	if (r >= 0)
-		el->up = up;
-	else if (!err->n)
+	el->up = up;
+	if (!up) {
+		r = bring_down(e, link, err);
+	} else if (is_broken(e, link)) {
+		r = check_hold(e, link, err);
+		if (r >= 0)
+			r = remake(e, link, el->engine, el->why, err);
+	} else {
+		r = bring_up(e, link, err);
+	}
+	if (r < 0 && !err->n)
 		err_sys(err, -r, "cannot bring a link %s", up ? "up" : "down");
 	return r;
 }

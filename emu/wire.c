@@ -8,6 +8,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "core/cleanup.h"
@@ -80,19 +81,24 @@ int wire_tag(struct rtnl *r, const struct emu *e, int ifindex)
 	return rtnl_add_bpf(r, ifindex, -1, e->egress_bpf_fd, EGRESS_NAME);
 }
 
-int wire_iface(struct rtnl *r, const struct emu *e, uint32_t iface)
+int wire_up(struct rtnl *r, const struct emu *e, uint32_t iface)
 {
 	const struct iface *f = &e->net->ifaces[iface];
-	/* The tag first: no packet leaves without it. */
-	int ret = wire_tag(r, e, f->ifindex);
+	int ret = 0;
 
-	if (ret < 0)
-		return ret;
 	if (!has_ns(e->net, f->node))
 		return rtnl_set_master(r, f->ifindex, wire_bridge_ifindex(e->net, f->node));
 	if (f->addr)
 		ret = rtnl_add_addr(r, f->ifindex, f->addr, f->prefix);
 	return ret < 0 ? ret : rtnl_set_up(r, f->ifindex, true);
+}
+
+int wire_iface(struct rtnl *r, const struct emu *e, uint32_t iface)
+{
+	/* The tag first: no packet leaves without it. */
+	int ret = wire_tag(r, e, e->net->ifaces[iface].ifindex);
+
+	return ret < 0 ? ret : wire_up(r, e, iface);
 }
 
 int wire_routes(struct rtnl *r, const struct emu *e, uint32_t iface)
@@ -217,4 +223,29 @@ int wire_halves_up(const struct emu *e, const uint32_t *links, size_t n, struct 
 int wire_halves_wait(const struct emu *e, const uint32_t *links, size_t n, struct err *err)
 {
 	return with_halves(e, links, n, true, err);
+}
+
+static enum wire_state state_in(int ns_fd, int ifindex)
+{
+	struct ifreq ifr = { .ifr_ifindex = ifindex };
+	_cleanup_close_ int sock = -1;
+	int old = netns_enter(ns_fd);
+
+	if (old < 0)
+		return WIRE_MISSING;
+	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	netns_leave(old);
+	if (sock < 0 || ioctl(sock, SIOCGIFNAME, &ifr) < 0 || ioctl(sock, SIOCGIFFLAGS, &ifr) < 0)
+		return WIRE_MISSING;
+	return ifr.ifr_flags & IFF_UP ? WIRE_UP : WIRE_DOWN;
+}
+
+enum wire_state wire_state(const struct emu *e, uint32_t link, int end)
+{
+	const struct iface *f = &e->net->ifaces[e->net->links[link].iface[end]];
+
+	if (e->links[link].engine == ENGINE_SHAPER &&
+	    state_in(shaper_ns(e->shaper), f->ifindex) == WIRE_MISSING)
+		return WIRE_MISSING;
+	return state_in(emu_node_ns(e, f->node), f->ifindex);
 }

@@ -4,6 +4,7 @@
 #define EMU_WIRE_H
 
 #include "emu/emu_internal.h"
+#include "emu/link.h"
 #include "emu/rtnl.h"
 
 void wire_rtnl_closep(struct rtnl **r);
@@ -25,7 +26,9 @@ int wire_tag(struct rtnl *r, const struct emu *e, int ifindex);
 
 /* The link's veth or, where the shaper serves it, two. r is of any of our namespaces. */
 int wire_add(struct rtnl *r, const struct emu *e, uint32_t link);
-/* Tag program, then bridge or address, and up. */
+/* Bridge or address, and up. */
+int wire_up(struct rtnl *r, const struct emu *e, uint32_t iface);
+/* The tag's program before all that. */
 int wire_iface(struct rtnl *r, const struct emu *e, uint32_t iface);
 /* The routes of the interface's node that leave by it. */
 int wire_routes(struct rtnl *r, const struct emu *e, uint32_t iface);
@@ -39,5 +42,7 @@ int wire_halves_wait(const struct emu *e, const uint32_t *links, size_t n, struc
 /* The shape of packets that leave a netem link's end; old is what it has. */
 int wire_qdisc(const struct emu *e, uint32_t link, int end, const struct shape *old,
 	       const struct shape *shape, struct err *err);
+/* Of the interface at an end of the link, by its index; without the shaper's half it is missing. */
+enum wire_state wire_state(const struct emu *e, uint32_t link, int end);
 
 #endif
