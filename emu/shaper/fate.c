@@ -5,8 +5,9 @@
  * the ring's size, a power of two, turns them into places. A record is in one piece: where it would
  * cross the ring's end, a filler takes what is left there. The reader says that it may sleep (waiting)
  * before it looks at head for the last time, and the writer takes that word back by an exchange after
- * it has moved head. Exchanges of one word are in one order: either the writer's comes second and
- * finds the reader about to sleep, or the reader's does, and then it sees what was written before.
+ * it has moved head. The word is only ever exchanged, never stored, so all that is done to it is in one
+ * order in which each exchange sees what was written before those it follows: either the writer's comes
+ * second and finds the reader about to sleep, or the reader's does, and then it sees the new head.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -106,7 +107,7 @@ static struct record *record_at(const struct fate_queue *q, uint64_t pos)
 
 int fate_push(struct fate_queue *q, const struct fate *f, const uint8_t *data)
 {
-	uint32_t caplen = f->len < q->snaplen ? f->len : q->snaplen;
+	uint32_t caplen = !data ? 0 : f->len < q->snaplen ? f->len : q->snaplen;
 	uint64_t head = atomic_load_explicit(&q->head, memory_order_relaxed);
 	uint64_t size = record_size(caplen), to_end = q->size - (head & (q->size - 1));
 	uint64_t filler = size > to_end ? to_end : 0;
@@ -189,7 +190,7 @@ unsigned fate_read(struct fate_queue *q, fate_fn *fn, void *arg)
 		if (atomic_load_explicit(&q->head, memory_order_acquire) ==
 		    atomic_load_explicit(&q->tail, memory_order_relaxed))
 			return n;
-		atomic_store_explicit(&q->waiting, false, memory_order_release);
+		atomic_exchange_explicit(&q->waiting, false, memory_order_acq_rel);
 	}
 }
 

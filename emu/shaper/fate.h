@@ -48,7 +48,7 @@ void fate_queue_free(struct fate_queue *q);
 
 /*
  * The writer's: 0, or -ENOSPC (counted) when the reader is too slow. data is all f->len bytes of the
- * packet; the record's caplen is filled here.
+ * packet, or NULL for one whose bytes nobody has; the record's caplen is filled here.
  */
 int fate_push(struct fate_queue *q, const struct fate *f, const uint8_t *data);
 void fate_wake(struct fate_queue *q); /* after a batch of pushes */
