@@ -1,7 +1,8 @@
 /*
  * A rate that varies in time, as mm-link(1) of Mahimahi has it: each line of the file is the millisecond
  * at which 1,500 more bytes may leave; equal lines add up. The file starts again after its last line.
- * What is not used at its time is lost; a packet that needs more waits for the next.
+ * Bytes are those of packets, without the 14 of an Ethernet header, so a full packet takes one line. What
+ * is not used at its time is lost; a packet that needs more waits for the next.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EMU_TRACE_H
@@ -27,7 +28,7 @@ struct trace *trace_ref(struct trace *t); /* NULL stays NULL */
 void trace_unref(struct trace *t);
 /* By name and content; either may be NULL. */
 bool trace_equal(const struct trace *a, const struct trace *b);
-/* Bits per second over its period. */
+/* Bits of packets per second over its period. */
 double trace_rate(const struct trace *t);
 /* The k-th opportunity (from 0, for ever), in ns after the trace's start. */
 int64_t trace_at(const struct trace *t, uint64_t k);

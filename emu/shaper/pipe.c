@@ -150,18 +150,32 @@ static void meet(struct pipe *p, struct parcel *parcel, const struct impairment 
 		pipe_join(p, copy);
 }
 
+/* Its number. Every packet that comes takes its draws, whatever becomes of it. */
+static uint64_t count_in(struct pipe *p, uint32_t len, struct impairment *ret)
+{
+	p->stats.bytes_in += len;
+	impair_draw(&p->impair, &p->shape, ret);
+	return p->stats.in++;
+}
+
+uint64_t pipe_overrun(struct pipe *p, uint32_t len)
+{
+	struct impairment unused;
+
+	p->stats.verdict[FATE_OVERRUN]++;
+	return count_in(p, len, &unused);
+}
+
 void pipe_in(struct pipe *p, struct parcel *parcel)
 {
 	struct impairment im;
 
 	parcel->pipe = p;
 	parcel->next = NULL;
-	parcel->n = p->stats.in++;
+	parcel->n = count_in(p, parcel->len, &im);
 	parcel->copy = 0;
 	parcel->queued = parcel->delay = 0;
 	parcel->corrupted = parcel->marked = parcel->reordered = false;
-	p->stats.bytes_in += parcel->len;
-	impair_draw(&p->impair, &p->shape, &im);
 	serve(p, parcel->arrived);
 	if (p->up)
 		meet(p, parcel, &im);
@@ -226,12 +240,24 @@ int pipe_set(struct pipe *p, const struct shape *s, int64_t now)
 	return 0;
 }
 
+static void drop_all(struct pipe *p, int64_t now)
+{
+	struct wheel_timer *t;
+
+	pipe_drop_waiting(p, now);
+	if (!p->ready)
+		return;
+	while ((t = wheel_pop(p->ready, INT64_MAX)))
+		pipe_drop(p, parcel_of(t), FATE_DOWN, now);
+	wheel_init(p->ready, now);
+}
+
 void pipe_set_up(struct pipe *p, bool up, int64_t now)
 {
 	serve(p, now);
 	p->up = up;
 	if (!up)
-		pipe_drop_waiting(p, now);
+		drop_all(p, p->now);
 	tell(p, true);
 }
 
@@ -271,13 +297,9 @@ int pipe_new(const struct shape *s, uint32_t mtu, uint64_t seed, const char *pat
 
 void pipe_free(struct pipe *p)
 {
-	struct wheel_timer *t;
-
 	if (!p)
 		return;
-	pipe_drop_waiting(p, p->now);
-	while (p->ready && (t = wheel_pop(p->ready, INT64_MAX)))
-		pipe_drop(p, parcel_of(t), FATE_DOWN, p->now);
+	drop_all(p, p->now);
 	free(p->ready);
 	impair_clear(&p->impair);
 	shape_clear(&p->shape);

@@ -34,7 +34,7 @@ struct pipe_ops {
 	/* The parcel leaves the link at time at; it is the callee's now. */
 	void (*deliver)(void *arg, struct parcel *p, int64_t at);
 	void (*drop)(void *arg, struct parcel *p, enum verdict why, int64_t at);
-	/* A copy with the same fields and bytes; NULL without memory. */
+	/* A copy with the same fields and bytes; NULL without memory: an overrun, the callee's to tell. */
 	struct parcel *(*clone)(void *arg, const struct parcel *p);
 	/* Call pipe_serve() at this time; replaces an earlier wish. INT64_MAX: no more. */
 	void (*serve_at)(void *arg, struct pipe *pipe, int64_t at);
@@ -50,15 +50,21 @@ int pipe_new(const struct shape *s, uint32_t mtu, uint64_t seed, const char *pat
 void pipe_free(struct pipe *p); /* parcels in its queue go to drop() as FATE_DOWN */
 /*
  * In place: what waits stays in order and meets the new rate, though it be more than a new
- * limit; what travels is not touched. A table for the delay may have to be computed: see
- * quantiles_get(). -ENOMEM.
+ * limit, and so does the rest of what is being sent; what travels is not touched. CoDel, where
+ * it is new, begins afresh. A table for the delay may have to be computed: see quantiles_get().
+ * -ENOMEM.
  */
 int pipe_set(struct pipe *p, const struct shape *s, int64_t now);
-/* A pipe that is down drops what comes, and what waits. */
+/*
+ * A pipe that is down drops what comes; as it goes down, also what waits, is being sent, or waits for
+ * its slot. What it has handed to deliver() ahead of its time is the callee's to drop.
+ */
 void pipe_set_up(struct pipe *p, bool up, int64_t now);
 void *pipe_arg(const struct pipe *p);
 /* A parcel came, at p->arrived; ids but id are filled here (n, copy …). */
 void pipe_in(struct pipe *p, struct parcel *parcel);
+/* A packet came for which there was no parcel: it has a number, the result, and its draws. */
+uint64_t pipe_overrun(struct pipe *p, uint32_t len);
 void pipe_serve(struct pipe *p, int64_t now);
 
 struct pipe_stats {

@@ -20,20 +20,20 @@ struct pipe {
 	int64_t wish; /* as last told by serve_at() */
 	int64_t now;  /* the latest time that it heard of */
 
-	/* What waits, in order; the one being sent is not in it. */
+	/* What waits, in order; the one being sent is not in it but in serving. */
 	struct parcel *head, **tail;
 	uint64_t packets, bytes, limit, limit_bytes;
 	struct codel codel;
 
 	/* The sender: free from here on, with a rest of ns in parts of the rate. */
+	struct parcel *serving;
 	int64_t busy_until;
 	uint64_t rest;
 
-	/* A trace's: the next opportunity, what is left of the last, a parcel that needs more. */
+	/* A trace's: the next opportunity, what is left of the last, what serving still needs. */
 	int64_t trace_start;
 	uint64_t opportunity;
 	uint32_t budget;
-	struct parcel *serving;
 	uint64_t unsent;
 
 	/* Slots: what travels until it is ready, and the slot that is next or was last. */
@@ -55,8 +55,8 @@ void pipe_send(struct pipe *p, int64_t now);
 /* When to do that again. */
 int64_t pipe_send_next(const struct pipe *p);
 /*
- * The shape is another: a trace that is new begins now; what one had sent of a parcel stays
- * sent.
+ * The shape is another: a trace that is new begins now. What has been sent of a parcel stays sent,
+ * and the rest of it goes at the new rate.
  */
 void pipe_send_changed(struct pipe *p, const struct shape *before);
 void pipe_drop_waiting(struct pipe *p, int64_t now);

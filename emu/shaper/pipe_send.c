@@ -2,8 +2,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emu/shaper/pipe_internal.h"
 
+#include <net/ethernet.h>
+
 #include "core/units.h"
 #include "emu/trace.h"
+
+/* Bits times the ns of a second, so that divided by a rate it is ns. */
+typedef unsigned __int128 work;
+
+#define WORK_PER_BYTE ((work)8 * NSEC_PER_SEC)
 
 /* ---- the queue ---- */
 
@@ -71,33 +78,38 @@ static struct parcel *take(struct pipe *p)
 
 /* ---- the sender ---- */
 
+/* A trace counts packets, as mm-link does: their Ethernet header is free. */
 static uint64_t wire_bytes(const struct pipe *p, const struct parcel *parcel)
 {
 	int64_t n = (int64_t)parcel->len + p->shape.overhead;
 
+	if (p->shape.trace)
+		n -= ETH_HLEN;
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-/* Sends at the rate from busy_until on, which then is when it ends. */
-static void transmit(struct pipe *p, struct parcel *parcel, uint64_t bytes)
+/* What is being sent has so much left from busy_until on, which then is when it ends. */
+static void go_on(struct pipe *p, work left)
 {
-	if (p->shape.rate) {
-		unsigned __int128 bits = (unsigned __int128)bytes * 8 * NSEC_PER_SEC + p->rest;
-
-		p->busy_until += (int64_t)(bits / p->shape.rate);
-		p->rest = (uint64_t)(bits % p->shape.rate);
+	if (!p->shape.rate) {
+		p->rest = 0;
+		return;
 	}
-	pipe_depart(p, parcel, p->busy_until);
+	p->busy_until += (int64_t)(left / p->shape.rate);
+	p->rest = (uint64_t)(left % p->shape.rate);
 }
 
+/* A parcel departs when its last bit is sent, so a new rate or the link's end still finds it. */
 static void serve_rate(struct pipe *p, int64_t now)
 {
-	struct parcel *parcel;
+	while ((p->serving || p->head) && p->busy_until <= now) {
+		struct parcel *sent = steal_ptr(p->serving);
 
-	while (p->head && p->busy_until <= now) {
-		parcel = take(p);
-		if (parcel)
-			transmit(p, parcel, wire_bytes(p, parcel));
+		if (sent)
+			pipe_depart(p, sent, p->busy_until);
+		p->serving = take(p);
+		if (p->serving)
+			go_on(p, wire_bytes(p, p->serving) * WORK_PER_BYTE + p->rest);
 	}
 }
 
@@ -169,9 +181,9 @@ void pipe_send(struct pipe *p, int64_t now)
 
 int64_t pipe_send_next(const struct pipe *p)
 {
-	if (p->shape.trace && (p->head || p->serving))
-		return opportunity_at(p, p->opportunity);
-	return p->head ? p->busy_until : NEVER;
+	if (!p->head && !p->serving)
+		return NEVER;
+	return p->shape.trace ? opportunity_at(p, p->opportunity) : p->busy_until;
 }
 
 /* ---- from outside ---- */
@@ -201,26 +213,41 @@ void pipe_join(struct pipe *p, struct parcel *parcel)
 		p->stats.queue_bytes_max = p->bytes;
 }
 
-void pipe_send_changed(struct pipe *p, const struct shape *before)
+/* Of what is being sent. */
+static work left_over(const struct pipe *p, const struct shape *before)
 {
-	struct parcel *serving = p->serving;
+	if (before->trace)
+		return p->unsent * WORK_PER_BYTE;
+	if (p->busy_until < p->now)
+		return 0;
+	return (work)(p->busy_until - p->now) * before->rate + p->rest;
+}
+
+static void sender_changed(struct pipe *p, const struct shape *before)
+{
+	work left = p->serving ? left_over(p, before) : 0;
 
 	p->rest = 0;
-	if (p->shape.trace && trace_equal(p->shape.trace, before->trace))
-		return;
 	p->budget = 0;
-	if (!p->shape.trace && !before->trace)
-		return;
-	if (p->busy_until < p->now)
+	if (p->serving || p->busy_until > p->now)
 		p->busy_until = p->now;
 	if (p->shape.trace) {
+		p->unsent = (uint64_t)((left + WORK_PER_BYTE - 1) / WORK_PER_BYTE);
 		p->trace_start = p->now;
 		p->opportunity = 0;
-		skip_opportunities(p, p->busy_until);
-	} else if (serving) {
-		p->serving = NULL;
-		transmit(p, serving, p->unsent);
+		skip_opportunities(p, p->now);
+	} else if (p->serving) {
+		go_on(p, left);
 	}
+}
+
+void pipe_send_changed(struct pipe *p, const struct shape *before)
+{
+	/* What CoDel knew was of another queue. */
+	if (p->shape.queue != before->queue)
+		p->codel = (struct codel){0};
+	if (p->shape.rate != before->rate || !trace_equal(p->shape.trace, before->trace))
+		sender_changed(p, before);
 }
 
 void pipe_drop_waiting(struct pipe *p, int64_t now)
@@ -231,6 +258,9 @@ void pipe_drop_waiting(struct pipe *p, int64_t now)
 		pipe_drop(p, p->serving, FATE_DOWN, now);
 	p->serving = NULL;
 	p->budget = 0;
+	p->rest = 0;
+	if (p->busy_until > now)
+		p->busy_until = now;
 	while ((parcel = dequeue(p)))
 		pipe_drop(p, parcel, FATE_DOWN, now);
 }

@@ -5,7 +5,7 @@ Holds rates against theory: what TCP carries over a link, and what a trace lets 
     goodput.py DETNET GOODPUT OWD [--engine shaper|netem]... [--full] [--only WORD] [--json FILE]
 
 A link's rate counts Ethernet frames without their check sequence: of the 1,514 bytes of a full frame 1,448
-are TCP's payload (IPv4, timestamps). The receiver's count over a window in the steady state must be within
+are TCP's payload (IPv4, timestamps). A trace counts what is in the frame, 1,500 bytes. The receiver's count over a window in the steady state must be within
 2 % of that. A trace's goodput must be within 2 % of its integral; under a flood of frames it is also held
 against its integral over each period.
 """
@@ -109,7 +109,7 @@ def measure_flood(args, engine, name):
     spans = int((frames[-1].received - start) / period) - 1
     counts = [sum(1 for f in frames if 0 <= f.received - start - (i + 0.5) * period < period)
               for i in range(spans)]
-    return [c * FRAME * 8 / (period / 1000) for c in counts], rate
+    return [c * MTU * 8 / (period / 1000) for c in counts], rate
 
 
 def main():
@@ -138,7 +138,8 @@ def main():
         for case in cases(args.full):
             # The kernel's qdiscs know no traces.
             if args.only in case.name and not (engine == "netem" and "trace" in case.name):
-                report(engine, case.name, "TCP", case.rate * PAYLOAD / FRAME, measure_tcp(args, engine, case))
+                counted = MTU if case.files else FRAME
+                report(engine, case.name, "TCP", case.rate * PAYLOAD / counted, measure_tcp(args, engine, case))
         for name in TRACES if engine == "shaper" and args.only in "trace flood" else ():
             rates, theory = measure_flood(args, engine, name)
             report(engine, f"trace {name}", f"flood, mean of {len(rates)} periods", theory, stats.mean(rates))

@@ -123,7 +123,7 @@ static void a_derived_limit_is_a_time(void **state)
 
 /* ---- changes ---- */
 
-static void a_change_of_rate_is_for_the_next(void **state)
+static void a_change_of_rate_is_for_what_is_not_sent(void **state)
 {
 	struct shape slow = {.rate = 8000000, .limit = 100}, fast = {.rate = 80000000, .limit = 2};
 	struct shape none = {0};
@@ -140,15 +140,47 @@ static void a_change_of_rate_is_for_the_next(void **state)
 	assert_int_equal(pipe_set(p, &none, 3950000), 0);
 	close_pipe(p);
 	assert_int_equal(count(FATE_DELIVERED), 40);
+	/* half of the third was sent: the other half takes a tenth of what it would have taken */
 	for (size_t i = 0, k = 0; i < seen.n; i++) {
-		int64_t at = k < 3 ? (int64_t)(k + 1) * 1000000
-				   : 3000000 + (int64_t)(k - 2) * 100000;
+		int64_t at = k < 2 ? (int64_t)(k + 1) * 1000000
+				   : 2550000 + (int64_t)(k - 2) * 100000;
 
 		if (seen.event[i].verdict != FATE_DELIVERED)
 			continue;
 		assert_int_equal(seen.event[i].n, k++);
-		assert_int_equal(seen.event[i].at, at < 4000000 ? at : 4000000);
+		assert_int_equal(seen.event[i].at, at < 3950000 ? at : 3950000);
 	}
+}
+
+static void a_slow_frame_does_not_hold_a_fast_link(void **state)
+{
+	struct shape slow = {.rate = 1000, .limit = 100}, fast = {.rate = 100000000, .limit = 100};
+	struct shape delay = {.rate = 1000, .limit = 100, .delay = NSEC_PER_MSEC}, none = {0};
+	struct pipe *p = open_pipe(&slow, 1);
+
+	/* 8 s for each at first; after 4 s the half that is left takes 40 us */
+	in(p, 0, 1000);
+	in(p, 0, 1000);
+	run(p, 4 * NSEC_PER_SEC);
+	assert_int_equal(pipe_set(p, &fast, 4 * NSEC_PER_SEC), 0);
+	close_pipe(p);
+	assert_int_equal(seen.event[0].at, 4 * NSEC_PER_SEC + 40000);
+	assert_int_equal(seen.event[1].at, 4 * NSEC_PER_SEC + 120000);
+
+	/* a change of something else changes no time, and without a rate the rest goes at once */
+	p = open_pipe(&slow, 1);
+	in(p, 1, 999);
+	assert_int_equal(pipe_set(p, &delay, 77), 0);
+	run(p, 8 * NSEC_PER_SEC);
+	assert_int_equal(seen.event[0].at, 1 + 7992 * NSEC_PER_MSEC);
+	in(p, 9 * NSEC_PER_SEC, 1000);
+	in(p, 9 * NSEC_PER_SEC, 1000);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(pipe_set(p, &none, 10 * NSEC_PER_SEC), 0);
+	assert_int_equal(seen.n, 3);
+	assert_int_equal(seen.event[1].at, 10 * NSEC_PER_SEC + NSEC_PER_MSEC);
+	assert_int_equal(seen.event[2].at, 10 * NSEC_PER_SEC + NSEC_PER_MSEC);
+	close_pipe(p);
 }
 
 /* What travels arrives when it was to; nothing is lost over a thousand changes, slots and all. */
@@ -200,16 +232,38 @@ static void a_link_that_is_down_takes_nothing(void **state)
 		in(p, 0, 1000);
 	run(p, 2500000);
 	pipe_set_up(p, false, 2500000);
-	/* two have been sent and the third is being: the others wait no more */
-	assert_int_equal(count(FATE_DOWN), 7);
-	in(p, 3000000, 1000);
+	/* two travel and are the shaper's; the third is being sent, the others wait */
 	assert_int_equal(count(FATE_DOWN), 8);
-	pipe_set_up(p, true, 10000000);
-	in(p, 10000000, 1000);
+	in(p, 3000000, 1000);
+	assert_int_equal(count(FATE_DOWN), 9);
+	/* the link is free as soon as it is up, though the third would be on it until 3 ms */
+	pipe_set_up(p, true, 2600000);
+	in(p, 3000000, 1000);
 	close_pipe(p);
-	assert_int_equal(count(FATE_DELIVERED), 4);
-	assert_int_equal(seen.event[seen.n - 1].at, 31000000);
+	assert_int_equal(count(FATE_DELIVERED), 3);
+	assert_int_equal(seen.event[seen.n - 1].at, 24000000);
 	assert_int_equal(seen.event[seen.n - 1].n, 11);
+}
+
+/* What travels towards a slot is lost with the link, two seconds of it. */
+static void a_link_that_goes_down_loses_what_travels(void **state)
+{
+	struct shape s = {.delay = 2 * NSEC_PER_SEC, .slot_min = NSEC_PER_MSEC};
+	struct pipe *p = open_pipe(&s, 1);
+
+	for (int i = 0; i < 10; i++)
+		in(p, i * NSEC_PER_MSEC, 1000);
+	pipe_set_up(p, false, NSEC_PER_SEC);
+	assert_int_equal(count(FATE_DOWN), 10);
+	for (size_t i = 0; i < seen.n; i++)
+		assert_int_equal(seen.event[i].at, NSEC_PER_SEC);
+	assert_true(seen.wish == INT64_MAX);
+	pipe_set_up(p, true, NSEC_PER_SEC + 1);
+	in(p, NSEC_PER_SEC + 1, 1000);
+	close_pipe(p);
+	assert_int_equal(count(FATE_DELIVERED), 1);
+	assert_int_equal(seen.event[10].n, 10);
+	assert_int_equal(seen.event[10].at, 3 * NSEC_PER_SEC + NSEC_PER_MSEC + 1);
 }
 
 static void what_waits_at_the_end_is_dropped(void **state)
@@ -336,6 +390,40 @@ static void a_copy_without_memory_is_counted(void **state)
 	assert_int_equal(count(FATE_DELIVERED), 1);
 }
 
+/* A packet for which there is no memory moves no other's number nor fate. */
+static void a_packet_without_memory_has_its_number(void **state)
+{
+	struct shape s = {.loss = 0.3, .duplicate = 0.1, .delay = 20 * NSEC_PER_MSEC,
+			  .jitter = NSEC_PER_MSEC};
+	static struct event all[4000];
+	struct pipe *p = open_pipe(&s, 5);
+	size_t n_all, k = 0;
+
+	for (int i = 0; i < 2000; i++)
+		in(p, i * 1000LL, 200);
+	close_pipe(p);
+	n_all = seen.n;
+	assert_true(n_all <= 4000);
+	memcpy(all, seen.event, n_all * sizeof(*all));
+	p = open_pipe(&s, 5);
+	for (uint64_t i = 0; i < 2000; i++) {
+		if (i % 7 == 3)
+			assert_int_equal(pipe_overrun(p, 200), i);
+		else
+			in(p, (int64_t)i * 1000, 200);
+	}
+	run(p, INT64_MAX - 1);
+	assert_int_equal(pipe_stats(p)->in, 2000);
+	assert_int_equal(pipe_stats(p)->bytes_in, 400000);
+	assert_int_equal(pipe_stats(p)->verdict[FATE_OVERRUN], 286);
+	for (size_t i = 0; i < n_all; i++) {
+		if (all[i].n % 7 != 3)
+			assert_memory_equal(&all[i], &seen.event[k++], sizeof(all[i]));
+	}
+	assert_int_equal(k, seen.n);
+	pipe_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,15 +432,18 @@ int main(void)
 		cmocka_unit_test(an_idle_link_starts_afresh),
 		cmocka_unit_test(drop_tail_is_exact),
 		cmocka_unit_test(a_derived_limit_is_a_time),
-		cmocka_unit_test(a_change_of_rate_is_for_the_next),
+		cmocka_unit_test(a_change_of_rate_is_for_what_is_not_sent),
+		cmocka_unit_test(a_slow_frame_does_not_hold_a_fast_link),
 		cmocka_unit_test(changes_in_the_middle_lose_nothing),
 		cmocka_unit_test(a_delay_is_what_was_drawn),
 		cmocka_unit_test(a_link_that_is_down_takes_nothing),
+		cmocka_unit_test(a_link_that_goes_down_loses_what_travels),
 		cmocka_unit_test(what_waits_at_the_end_is_dropped),
 		cmocka_unit_test(fates_are_written_on_packets),
 		cmocka_unit_test(the_same_seed_gives_the_same_fates),
 		cmocka_unit_test(marks_in_place_of_losses),
 		cmocka_unit_test(a_copy_without_memory_is_counted),
+		cmocka_unit_test(a_packet_without_memory_has_its_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /* Pipes whose sender is not just a rate: CoDel's queue, traces, and slots. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/pipe_run.h"
+
+#include <net/ethernet.h>
+
 #include "emu/trace.h"
 
 static int64_t median_wait(bool codel, bool ecn)
@@ -50,6 +53,37 @@ static void codel_keeps_a_standing_queue_short(void **state)
 	assert_int_equal(count(FATE_CODEL), 0);
 }
 
+/*
+ * A queue that becomes CoDel's again is new to it: it needs an interval above the target before it
+ * drops anything.
+ */
+static void codel_begins_afresh(void **state)
+{
+	struct shape tail = {.rate = 10000000, .limit = 1000};
+	struct shape codel = {.rate = 10000000, .limit = 1000, .queue = QUEUE_CODEL,
+			      .codel_target = 5 * NSEC_PER_MSEC,
+			      .codel_interval = 100 * NSEC_PER_MSEC};
+	struct pipe *p = open_pipe(&codel, 4);
+	uint64_t before;
+	int64_t at = 0;
+
+	for (; at < 10 * NSEC_PER_SEC; at += NSEC_PER_MSEC)
+		in(p, at, 1500);
+	assert_true(count(FATE_CODEL) > 10);
+	assert_int_equal(pipe_set(p, &tail, at), 0);
+	for (; at < 20 * NSEC_PER_SEC; at += NSEC_PER_MSEC)
+		in(p, at, 1500);
+	before = count(FATE_CODEL);
+	assert_int_equal(pipe_set(p, &codel, at), 0);
+	for (int64_t end = at + 99 * NSEC_PER_MSEC; at < end; at += NSEC_PER_MSEC)
+		in(p, at, 1500);
+	assert_int_equal(count(FATE_CODEL), before);
+	for (int64_t end = at + NSEC_PER_SEC; at < end; at += NSEC_PER_MSEC)
+		in(p, at, 1500);
+	assert_true(count(FATE_CODEL) > before);
+	close_pipe(p);
+}
+
 /* ---- traces ---- */
 
 static struct trace *trace_of(const uint32_t *ms, size_t n)
@@ -66,6 +100,28 @@ static struct trace *trace_of(const uint32_t *ms, size_t n)
 	return t;
 }
 
+/* A frame as long as the MTU lets it be, as mm-link counts it; overhead counts as asked. */
+static void a_full_packet_takes_one_opportunity(void **state)
+{
+	static const uint32_t ms[] = {1, 2, 3};
+	struct shape s = {.trace = trace_of(ms, 3), .limit = 100};
+	struct pipe *p = open_pipe(&s, 1);
+
+	for (int i = 0; i < 50; i++)
+		in(p, 0, 1514);
+	close_pipe(p);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(seen.event[i].at, (i + 1) * NSEC_PER_MSEC);
+	s.overhead = 14;
+	p = open_pipe(&s, 1);
+	in(p, 0, 1514);
+	in(p, 0, 10); /* less than a header */
+	close_pipe(p);
+	assert_int_equal(seen.event[0].at, 2 * NSEC_PER_MSEC);
+	assert_int_equal(seen.event[1].at, 2 * NSEC_PER_MSEC);
+	shape_clear(&s);
+}
+
 static void opportunities_carry_1500_bytes(void **state)
 {
 	static const uint32_t ms[] = {2, 5, 5, 10};
@@ -75,7 +131,7 @@ static void opportunities_carry_1500_bytes(void **state)
 	struct pipe *p = open_pipe(&s, 1);
 
 	for (int i = 0; i < 7; i++)
-		in(p, 1, len[i]);
+		in(p, 1, len[i] + ETH_HLEN);
 	run(p, 100 * NSEC_PER_MSEC);
 	/*
 	 * the one at 10 ms ends the big one, that at 12 takes the small one and 1,300 of the
@@ -84,7 +140,7 @@ static void opportunities_carry_1500_bytes(void **state)
 	for (int i = 0; i < 7; i++)
 		assert_int_equal(seen.event[i].at, at[i] * NSEC_PER_MSEC);
 	/* what went unused is lost: the next comes at 102 ms, alone */
-	in(p, 100 * NSEC_PER_MSEC + 1, 1500);
+	in(p, 100 * NSEC_PER_MSEC + 1, 1500 + ETH_HLEN);
 	in(p, 102 * NSEC_PER_MSEC + 1, 100);
 	/* hours later it is still in step */
 	in(p, 36000 * NSEC_PER_SEC + 6 * NSEC_PER_MSEC, 100);
@@ -99,7 +155,7 @@ static void opportunities_carry_1500_bytes(void **state)
 static void a_trace_carries_its_integral(void **state)
 {
 	static uint32_t ms[3000];
-	static const uint32_t sizes[] = {1500, 100, 1499, 9000};
+	static const uint32_t sizes[] = {1514, 100, 1499, 9000};
 	struct shape s = {.limit = 200};
 	struct trace *t;
 
@@ -118,7 +174,7 @@ static void a_trace_carries_its_integral(void **state)
 			opportunities++;
 		for (size_t i = 0; i < seen.n; i++)
 			if (seen.event[i].verdict == FATE_DELIVERED)
-				bytes += seen.event[i].len;
+				bytes += seen.event[i].len - ETH_HLEN;
 		assert_in_range(opportunities * 1500 - bytes, 0, sizes[k]);
 		assert_true(count(FATE_QUEUE_FULL) > 0);
 		close_pipe(p);
@@ -135,21 +191,21 @@ static void traces_and_rates_change_places(void **state)
 	struct pipe *p = open_pipe(&slow, 1);
 
 	for (int i = 0; i < 3; i++)
-		in(p, 0, 2000);
+		in(p, 0, 2000 + ETH_HLEN);
 	run(p, 13 * NSEC_PER_MSEC);
 	assert_int_equal(seen.n, 0);
-	/* 500 bytes of the first are left: they take 0.5 ms, the second 2 ms */
+	/* 500 bytes of the first are left: they take 0.5 ms, the second's frame 2.014 ms */
 	assert_int_equal(pipe_set(p, &rate, 13 * NSEC_PER_MSEC), 0);
 	run(p, 14 * NSEC_PER_MSEC);
 	assert_int_equal(seen.event[0].at, 13500000);
-	assert_int_equal(seen.event[1].at, 15500000);
 	/*
-	 * the new trace begins at 14 ms; the second is being sent until 15.5: opportunities at
-	 * 18, 22
+	 * the new trace begins at 14 ms, with 1,514 bytes of the second left: opportunities at 18,
+	 * 22, and the third's take all of 26
 	 */
 	assert_int_equal(pipe_set(p, &quick, 14 * NSEC_PER_MSEC), 0);
 	close_pipe(p);
-	assert_int_equal(seen.event[2].at, 22 * NSEC_PER_MSEC);
+	assert_int_equal(seen.event[1].at, 22 * NSEC_PER_MSEC);
+	assert_int_equal(seen.event[2].at, 26 * NSEC_PER_MSEC);
 	shape_clear(&slow);
 	shape_clear(&quick);
 }
@@ -188,7 +244,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(codel_keeps_a_standing_queue_short),
+		cmocka_unit_test(codel_begins_afresh),
 		cmocka_unit_test(opportunities_carry_1500_bytes),
+		cmocka_unit_test(a_full_packet_takes_one_opportunity),
 		cmocka_unit_test(a_trace_carries_its_integral),
 		cmocka_unit_test(traces_and_rates_change_places),
 		cmocka_unit_test(slots_let_go_what_has_gathered),
