@@ -79,6 +79,9 @@ struct shaper {
 	int sock, epoll_fd, timer_fd;
 	int frames_fd; /* readable when the ring has frames; stays bpf's */
 	int64_t armed;	       /* time that timer_fd is set to, or INT64_MAX */
+	int64_t rested; /* when it last looked whether it may sleep, */
+	bool spun;	/* and did not, for something was nearly due */
+	int64_t spin;	/* ns that it may spin */
 	int64_t late, late_dev; /* how late the timer is: a moving mean, and its deviation */
 	bool end;
 	int64_t now;	/* CLOCK_MONOTONIC ns, of this round */
