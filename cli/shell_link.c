@@ -9,6 +9,11 @@
 #include "emu/link.h"
 
 #define SPACE " \t"
+#define GONE  "what a host had added to them (routes, addresses, filters) is gone"
+
+static const char *const end_names[] = {
+	[WIRE_UP] = "OK", [WIRE_DOWN] = "DOWN", [WIRE_MISSING] = "MISSING",
+};
 
 int shell_links(struct shell *sh, char *args)
 {
@@ -16,13 +21,25 @@ int shell_links(struct shell *sh, char *args)
 
 	(void)args;
 	for (uint32_t i = 0; i < net->n_links; i++)
-		printf("%s<->%s %s \n", net->ifaces[net->links[i].iface[0]].name,
+		printf("%s<->%s (%s %s) \n", net->ifaces[net->links[i].iface[0]].name,
 		       net->ifaces[net->links[i].iface[1]].name,
-		       emu_link_is_up(sh->emu, i) ? "(OK OK)" : "(DOWN DOWN)");
+		       end_names[emu_link_end(sh->emu, i, 0)], end_names[emu_link_end(sh->emu, i, 1)]);
 	return 0;
 }
 
 /* ---- link A B ... ---- */
+
+/* How the interfaces are not what was asked for. */
+static const char *but(const struct shell *sh, uint32_t link)
+{
+	enum wire_state a = emu_link_end(sh->emu, link, 0), b = emu_link_end(sh->emu, link, 1);
+
+	if (a == WIRE_MISSING || b == WIRE_MISSING)
+		return " but broken (a change or 'up' makes its interfaces anew)";
+	if (emu_link_is_up(sh->emu, link) && (a == WIRE_DOWN || b == WIRE_DOWN))
+		return " but taken down in a host ('up' brings it up)";
+	return "";
+}
 
 /* What a link does now, its first end as the line named it. */
 static int show_link(struct shell *sh, const struct change *c)
@@ -32,8 +49,9 @@ static int show_link(struct shell *sh, const struct change *c)
 	int first = net->ifaces[l->iface[0]].node == c->node ? 0 : 1;
 	enum link_engine engine = emu_link_engine(sh->emu, c->link);
 
-	printf("%s<->%s: %s, %s%s (%s)\n", net->ifaces[l->iface[first]].name,
+	printf("%s<->%s: %s%s, %s%s (%s)\n", net->ifaces[l->iface[first]].name,
 	       net->ifaces[l->iface[!first]].name, emu_link_is_up(sh->emu, c->link) ? "up" : "down",
+	       but(sh, c->link),
 	       engine == ENGINE_AUTO ? "no engine" : "engine ",
 	       engine == ENGINE_AUTO ? "" : link_engine_names[engine], emu_link_why(sh->emu, c->link));
 	for (int i = 0; i < 2; i++) {
@@ -62,6 +80,18 @@ static size_t names_length(const char *args)
 	return (size_t)(p - args);
 }
 
+static int apply(struct shell *sh, const struct change *c, struct err *err)
+{
+	const struct link *l = &sh->net->links[c->link];
+	unsigned before = emu_links_remade(sh->emu);
+	int r = timeline_apply(sh->emu, c, err);
+
+	if (emu_links_remade(sh->emu) != before)
+		fprintf(stderr, "*** %s<->%s: its interfaces were made anew; %s\n",
+			sh->net->ifaces[l->iface[0]].name, sh->net->ifaces[l->iface[1]].name, GONE);
+	return r;
+}
+
 /* In the words of an [at TIME] section, whose "link A B > = VALUE" it is with one '=' less. */
 int shell_link(struct shell *sh, char *args)
 {
@@ -85,7 +115,7 @@ int shell_link(struct shell *sh, char *args)
 	k = (struct ini_key){ .name = name, .value = show ? (char *)"none" : value };
 	r = timeline_parse(sh->net, &k, &t, &err);
 	for (size_t i = 0; i < t.n && r == 0; i++)
-		r = show ? show_link(sh, &t.changes[i]) : timeline_apply(sh->emu, &t.changes[i], &err);
+		r = show ? show_link(sh, &t.changes[i]) : apply(sh, &t.changes[i], &err);
 	if (r < 0 && !err.n)
 		err_sys(&err, -r, "%s", name);
 	shell_fail(&err);
@@ -103,8 +133,9 @@ static void change_came(void *arg, const struct change_done *done)
 	if (done->change->scenario) /* nothing of scenarios runs here */
 		return;
 	units_format_time(at, sizeof(at), done->change->at);
-	if (asprintf(&line, "*** at %s: %s%s%s", at, text ? text : "a change",
-		     done->error ? " failed: " : "", done->error ? done->error : "") < 0)
+	if (asprintf(&line, "*** at %s: %s%s%s%s", at, text ? text : "a change",
+		     done->error ? " failed: " : "", done->error ? done->error : "",
+		     done->remade ? "; interfaces were made anew, and " GONE : "") < 0)
 		line = NULL;
 	if (line)
 		shell_announce(sh, line);

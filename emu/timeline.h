@@ -86,6 +86,7 @@ struct change_done {
 	const struct change *change;
 	int64_t at;	   /* CLOCK_REALTIME ns, when it was in force */
 	const char *error; /* NULL: done */
+	bool remade;	   /* a link's interfaces were made anew for it (emu/link.h) */
 };
 typedef void change_fn(void *arg, const struct change_done *done);
 

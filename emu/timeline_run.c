@@ -96,10 +96,12 @@ static void come(void *arg)
 	struct timeline_run *run = w->run;
 	_cleanup_err_ struct err err = {0};
 	struct change_done done = {.change = w->change};
+	unsigned remade = emu_links_remade(run->emu);
 	int r = timeline_apply(run->emu, w->change, &err);
 
 	w->timer = NULL;
 	done.at = units_now_real();
+	done.remade = emu_links_remade(run->emu) != remade;
 	if (r < 0)
 		done.error = err.n ? err.items[0].msg : strerror(-r);
 	if (run->fn)
