@@ -1,12 +1,9 @@
 /*
- * The [at TIME] sections of a topology file: read and checked.
- *
- * A section's keys become changes when all nodes and links are known. Sections may come in any order,
- * so what a text does to its link can only be checked at the end, in the order of time.
+ * The [at TIME] sections of a topology file: read. A section's keys become changes when all nodes and
+ * links are known; timeline_check.c looks at what they do.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "core/units.h"
@@ -45,21 +42,28 @@ static int too_many(const struct reading *r)
 		      "more than %d changes in [at TIME] sections", TIMELINE_MAX);
 }
 
-static int add_change(struct reading *r, const struct change *c)
+int timeline_add(struct timeline *t, const struct change *c)
 {
-	struct timeline *t = r->to;
-
 	if (t->n >= TIMELINE_MAX)
-		return too_many(r);
+		return -E2BIG;
 	if (!(t->n & (t->n - 1))) {
 		struct change *more = reallocarray(t->changes, t->n ? 2 * t->n : 1, sizeof(*more));
 
 		if (!more)
-			return err_sys(r->err, ENOMEM, "reading changes");
+			return -ENOMEM;
 		t->changes = more;
 	}
 	t->changes[t->n++] = *c;
 	return 0;
+}
+
+static int add_change(struct reading *r, const struct change *c)
+{
+	int result = timeline_add(r->to, c);
+
+	if (result == -E2BIG)
+		return too_many(r);
+	return result < 0 ? err_sys(r->err, -result, "reading changes") : 0;
 }
 
 /* A copy that lives as long as the timeline. */
@@ -323,174 +327,6 @@ int timeline_load(struct net *net, const struct ini_section *s, char *const *wor
 			result = -EINVAL;
 		if (result < 0 && net->timeline.n >= TIMELINE_MAX)
 			break;
-	}
-	return result;
-}
-
-static int compare_changes(const void *x, const void *y)
-{
-	const struct change *a = x, *b = y;
-
-	if (a->at != b->at)
-		return a->at < b->at ? -1 : 1;
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	if (a->link != b->link)
-		return a->link < b->link ? -1 : 1;
-	return (a->node > b->node) - (a->node < b->node);
-}
-
-int timeline_shape(const struct net *net, const struct change *c, int end, struct shape *s,
-		   char **ret_why)
-{
-	const struct link *l = &net->links[c->link];
-	int first = net->ifaces[l->iface[0]].node == c->node ? 0 : 1;
-	const char *a = net->nodes[net->ifaces[l->iface[first]].node].name;
-	const char *b = net->nodes[net->ifaces[l->iface[!first]].node].name;
-	const char *direction = c->end[0] && c->end[1] ? "" : end == first ? ">" : "<";
-	const char *slash = net->file ? strrchr(net->file, '/') : NULL;
-	_cleanup_free_ char *dir = NULL, *path = NULL, *shared = NULL;
-	struct shape_source src = {.seed = net->seed};
-
-	if (slash)
-		dir = strndup(net->file, (size_t)(slash - net->file));
-	if (asprintf(&path, "at/%" PRId64 "/%s/%s%s", c->at, a, b, direction) < 0)
-		path = NULL;
-	if (asprintf(&shared, "at/%" PRId64 "/%s", c->at, c->key) < 0)
-		shared = NULL;
-	if ((slash && !dir) || !path || !shared)
-		return -ENOMEM;
-	src.dir = dir;
-	src.path = path;
-	src.shared = shared;
-	return shape_change(s, c->text, &src, ret_why);
-}
-
-/* What a link does after the changes so far; made when the first of them comes. */
-struct link_now {
-	struct shape shape[2];
-};
-
-static struct link_now *link_now(const struct net *net, struct link_now **now, uint32_t link)
-{
-	if (!now[link]) {
-		now[link] = calloc(1, sizeof(**now));
-		for (int end = 0; now[link] && end < 2; end++)
-			shape_copy(&now[link]->shape[end], &net->links[link].shape[end]);
-	}
-	return now[link];
-}
-
-/* Does the text, "delay=10ms, loss=1%", give this key a value? */
-static bool names_key(const char *text, const char *key)
-{
-	size_t n = strlen(key);
-
-	for (const char *p = text; (p = strstr(p, key)); p += n)
-		if ((p == text || strchr(SPACE ",", p[-1])) && p[n + strspn(p + n, SPACE)] == '=')
-			return true;
-	return false;
-}
-
-/*
- * The keys of the change's text with the values that they now have in the shape: nothing in it is to be
- * drawn any more, and equal texts are written alike.
- */
-static int resolve(struct timeline *t, struct change *c, const struct shape *s)
-{
-	_cleanup_free_ char *lines = NULL, *text = NULL;
-	const struct change *last = c > t->changes ? c - 1 : c;
-	size_t size = 0, n = 0;
-	FILE *f = open_memstream(&lines, &size);
-
-	if (!f)
-		return -ENOMEM;
-	shape_print(s, "", f);
-	if (fclose(f))
-		return -ENOMEM;
-	f = open_memstream(&text, &size);
-	if (!f)
-		return -ENOMEM;
-	for (size_t i = 0; shape_keys[i]; i++) {
-		size_t len = strlen(shape_keys[i]);
-		const char *p = lines;
-
-		if (!names_key(c->text, shape_keys[i]))
-			continue;
-		while (*p && (strncmp(p, shape_keys[i], len) != 0 || p[len] != ' '))
-			p = strchrnul(p, '\n') + (*strchrnul(p, '\n') == '\n');
-		p += *p ? len + 3 : 0;
-		fprintf(f, "%s%s=%.*s", n++ ? ", " : "", shape_keys[i],
-			*p ? (int)strcspn(p, "\n") : 4, *p ? p : "none");
-	}
-	if (!n)
-		fputs("none", f);
-	if (fclose(f))
-		return -ENOMEM;
-	if (last->line == c->line && !strcmp(last->text, text)) {
-		c->text = last->text;
-		return 0;
-	}
-	if (strv_add(&t->texts, text) < 0)
-		return -ENOMEM;
-	c->text = t->texts.s[t->texts.n - 1];
-	return 0;
-}
-
-/* One error for a line, however many links it names. */
-static int check_change(struct net *net, struct change *c, struct link_now *l, int *said,
-			struct err *err)
-{
-	struct ini_key k = {(char *)c->key, (char *)c->text, c->line};
-	int result = 0;
-
-	for (int end = 0; end < 2 && result == 0; end++) {
-		_cleanup_free_ char *why = NULL;
-
-		if (!c->end[end])
-			continue;
-		result = timeline_shape(net, c, end, &l->shape[end], &why);
-		if (result == -EINVAL && *said != c->line)
-			topo_bad_value(net, &k, why, err);
-		if (result == -EINVAL)
-			*said = c->line;
-	}
-	if (result == 0)
-		result = resolve(&net->timeline, c, &l->shape[c->end[0] ? 0 : 1]);
-	if (result < 0 && result != -EINVAL)
-		err_sys(err, -result, "reading changes");
-	return result;
-}
-
-int timeline_finish(struct net *net, struct err *err)
-{
-	struct timeline *t = &net->timeline;
-	_cleanup_free_ struct link_now **now = NULL;
-	int result = 0, said = 0;
-
-	if (!t->n)
-		return 0;
-	now = calloc(net->n_links + 1, sizeof(struct link_now *));
-	t->touches = calloc(net->n_links + 1, sizeof(*t->touches));
-	if (!now || !t->touches)
-		return err_sys(err, ENOMEM, "reading changes");
-	qsort(t->changes, t->n, sizeof(*t->changes), compare_changes);
-	for (size_t i = 0; i < t->n; i++) {
-		struct change *c = &t->changes[i];
-		struct link_now *l;
-		int r;
-
-		if (c->kind != CHANGE_LINK)
-			continue;
-		t->touches[c->link] = true;
-		l = link_now(net, now, c->link);
-		r = l ? check_change(net, c, l, &said, err) : err_sys(err, ENOMEM, "reading changes");
-		result = result ? result : r;
-	}
-	for (size_t i = 0; i < net->n_links; i++) {
-		for (int end = 0; now[i] && end < 2; end++)
-			shape_clear(&now[i]->shape[end]);
-		free(now[i]);
 	}
 	return result;
 }

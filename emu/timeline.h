@@ -53,6 +53,7 @@ struct timeline {
 	struct strv texts; /* what the changes point into */
 };
 #define TIMELINE_MAX 100000 /* changes */
+int timeline_add(struct timeline *t, const struct change *c); /* at the end; -E2BIG, -ENOMEM */
 void timeline_free(struct timeline *t);
 
 /* Reads one [at TIME] section; all nodes and links are known, and net_finish() is done. */
@@ -60,7 +61,8 @@ int timeline_load(struct net *net, const struct ini_section *s, char *const *wor
 		  struct err *err);
 /*
  * When all are read: sorts them, and checks every text by applying it to what its link does then.
- * Draws come from the seed by "at/NS/A/B" of the link's ends, and "<" or ">" if of one direction.
+ * Draws come from the seed by "at/NS/link/A/B" for packets from A to B; a change in whose text the two
+ * directions draw becomes two.
  */
 int timeline_finish(struct net *net, struct err *err);
 void timeline_print(const struct net *net, FILE *f);

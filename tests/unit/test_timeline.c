@@ -223,22 +223,55 @@ static void draws_are_resolved(void **state)
 	assert_string_equal(a, b);
 	assert_string_not_equal(a, c);
 	assert_null(strstr(a, "uniform"));
+	/* Two directions of three links, then what is shared, and the host. */
 	changes = net.timeline.changes;
-	assert_int_equal(net.timeline.n, 5);
-	assert_string_not_equal(changes[0].text, changes[1].text);
-	assert_string_not_equal(changes[1].text, changes[2].text);
-	/* Doing it gives the number that is written, in both directions. */
-	for (int end = 0; end < 2; end++) {
+	assert_int_equal(net.timeline.n, 8);
+	for (int i = 0; i < 6; i++) {
+		int end = changes[i].end[0] ? 0 : 1;
 		_cleanup_shape_ struct shape s = {0};
 		_cleanup_free_ char *did = NULL;
 		char *why = NULL;
 
-		assert_int_equal(timeline_shape(&net, &changes[0], end, &s, &why), 0);
+		assert_true(changes[i].end[0] != changes[i].end[1]);
+		for (int k = 0; k < i; k++)
+			assert_string_not_equal(changes[i].text, changes[k].text);
+		/* Doing it gives the number that is written. */
+		assert_int_equal(timeline_shape(&net, &changes[i], end, &s, &why), 0);
 		assert_true(s.delay >= 10 * NSEC_PER_MSEC && s.delay <= 90 * NSEC_PER_MSEC);
 		did = shape_text(&s);
-		assert_string_equal(did, changes[0].text);
+		assert_string_equal(did, changes[i].text);
 	}
+	assert_true(changes[6].end[0] && changes[6].end[1]);
 	assert_again(&net);
+}
+
+/* One direction draws the same whether the other is named with it or not, and whoever is named first. */
+static void draws_are_of_a_direction(void **state)
+{
+	static const char *const keys[] = {"h1 s1", "s1 h1", "h1 s1 >", "s1 h1 <"};
+	char want[100] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		_cleanup_free_ char *text = NULL;
+		_cleanup_net_ struct net net = {0};
+		bool found = false;
+
+		assert_true(asprintf(&text, LAB "[at 2s]\nlink %s = delay=uniform(10ms, 90ms)\n",
+				     keys[i]) > 0);
+		read_text(text, &net);
+		for (size_t k = 0; k < net.timeline.n; k++) {
+			const struct change *c = &net.timeline.changes[k];
+
+			if (net.ifaces[net.links[c->link].iface[c->end[0] ? 0 : 1]].node !=
+			    net_find(&net, "h1"))
+				continue;
+			if (!*want)
+				snprintf(want, sizeof(want), "%s", c->text);
+			assert_string_equal(c->text, want);
+			found = true;
+		}
+		assert_true(found);
+	}
 }
 
 /* A link's state at a time: rate beside trace and codel without rate depend on what came before. */
@@ -301,6 +334,7 @@ int main(void)
 	    cmocka_unit_test(everything_taken_back),
 	    cmocka_unit_test(long_lines),
 	    cmocka_unit_test(draws_are_resolved),
+	    cmocka_unit_test(draws_are_of_a_direction),
 	    cmocka_unit_test(checked_in_the_order_of_time),
 	    cmocka_unit_test(too_many),
 	};
