@@ -162,6 +162,14 @@ static void print_fates(const struct fate_counts *c)
 	putchar('\n');
 }
 
+static void print_changes_left(const struct run_summary *s)
+{
+	if (s->changes_left)
+		printf("  %zu change%s of [at] lie%s after the end of the run (see changes in "
+		       "manifest.json)\n", s->changes_left, s->changes_left == 1 ? "" : "s",
+		       s->changes_left == 1 ? "s" : "");
+}
+
 static void print_result(const struct run_summary *s)
 {
 	const struct capture_stats *c = &s->capture;
@@ -173,6 +181,7 @@ static void print_result(const struct run_summary *s)
 	       "(%s are of a kernel: ARP, resets, echo replies)\n", grouped(packets, c->packets),
 	       grouped(drops, c->drops), share_labelled(c), grouped(kernel, c->kernel));
 	print_fates(&c->fates);
+	print_changes_left(s);
 	printf("  senders known by: %s; links shaped by: %s; took %s\n", s->rung, s->links_engine,
 	       units_human_time(wall, sizeof(wall), s->wall));
 	printf("\nIn %s:\n"
@@ -221,6 +230,7 @@ static void print_json(const struct run_summary *s)
 	json_kv_uint(&j, "failed", s->failed);
 	json_kv_uint(&j, "skipped", s->skipped);
 	json_kv_bool(&j, "stopped_early", s->stopped);
+	json_kv_uint(&j, "changes_left", s->changes_left);
 	json_kv_str(&j, "rung", s->rung);
 	json_kv_str(&j, "links", s->links_engine);
 	if (c->shaped)

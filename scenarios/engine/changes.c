@@ -1,6 +1,7 @@
 /* Keeps what became of the timeline's changes; see changes.h. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include "core/units.h"
 #include "emu/net.h"
@@ -32,26 +33,42 @@ void changes_add(void *arg, const struct change_done *done)
 	c->kept[c->n++] = one;
 }
 
+size_t changes_left(const struct changes *c, const struct net *net)
+{
+	return net->timeline.n - c->n;
+}
+
+static int put_one(const struct net *net, const struct change *change, const struct change_kept *k,
+		   struct json *j)
+{
+	_cleanup_free_ char *text = timeline_text(net, change);
+
+	if (!text)
+		return -ENOMEM;
+	json_object(j);
+	json_kv_num(j, "at", (double)change->at / NSEC_PER_SEC);
+	json_kv_num(j, "ts", k ? (double)(k->at / NSEC_PER_USEC) / 1e6 : NAN); /* NAN: null */
+	json_kv_str(j, "change", text);
+	json_kv_int(j, "line", change->line);
+	json_kv_str(j, "error", k ? k->error : NULL);
+	json_object_end(j);
+	return 0;
+}
+
 int changes_put(const struct changes *c, const struct net *net, struct json *j)
 {
+	const struct timeline *t = &net->timeline;
+	int r = c->lost ? -ENOMEM : 0;
+
 	json_key(j, "changes");
 	json_array(j);
-	for (size_t i = 0; i < c->n; i++) {
-		const struct change_kept *k = &c->kept[i];
-		_cleanup_free_ char *text = timeline_text(net, k->change);
-
-		if (!text)
-			return -ENOMEM;
-		json_object(j);
-		json_kv_num(j, "at", (double)k->change->at / NSEC_PER_SEC);
-		json_kv_num(j, "ts", (double)(k->at / NSEC_PER_USEC) / 1e6);
-		json_kv_str(j, "change", text);
-		json_kv_int(j, "line", k->change->line);
-		json_kv_str(j, "error", k->error);
-		json_object_end(j);
-	}
+	for (size_t i = 0; i < c->n && r == 0; i++)
+		r = put_one(net, c->kept[i].change, &c->kept[i], j);
+	/* They come in their order, so what is left are the last. */
+	for (size_t i = c->n; i < t->n && r == 0; i++)
+		r = put_one(net, &t->changes[i], NULL, j);
 	json_array_end(j);
-	return c->lost ? -ENOMEM : 0;
+	return r;
 }
 
 int changes_check(const struct changes *c, const struct net *net, struct err *err)

@@ -20,7 +20,9 @@ struct changes {
 void changes_free(struct changes *c);
 /* A change_fn; arg is a struct changes. */
 void changes_add(void *arg, const struct change_done *done);
-/* The array "changes" of the manifest. */
+/* How many had not come when the run ended. */
+size_t changes_left(const struct changes *c, const struct net *net);
+/* The array "changes" of the manifest; those that had not come have null for their time. */
 int changes_put(const struct changes *c, const struct net *net, struct json *j);
 /* ERR_FAILED if one failed, with the reason of the first. */
 int changes_check(const struct changes *c, const struct net *net, struct err *err);

@@ -387,6 +387,7 @@ int dataset_summary(const struct dataset *d, struct flow_table *flows, struct ru
 	s.failed = verdicts[VERDICT_FAILED];
 	s.skipped = verdicts[VERDICT_SKIPPED];
 	s.stopped = d->stopped;
+	s.changes_left = changes_left(d->changes, d->net);
 	if (s.n_rows)
 		qsort(s.rows, s.n_rows, sizeof(*s.rows), compare_rows);
 	*ret = s;

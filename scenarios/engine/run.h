@@ -53,6 +53,7 @@ struct run_summary {
 	struct run_failure *failures;
 	size_t n_failures;
 	unsigned planned, ok, failed, skipped;
+	size_t changes_left; /* of the timeline, that had not come when the run ended */
 	bool stopped; /* ended early: the skipped ones never began */
 	const char *rung, *links_engine;
 	int64_t wall; /* ns */

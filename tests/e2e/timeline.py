@@ -36,6 +36,10 @@ scenario probe = start
 host h3 = down
 link far s1 = none
 
+[at 100s]
+link h2 s1 = loss=1%
+host h1 = down
+
 [scenario probe]
 server  = far
 clients = h{{1..3}}
@@ -100,10 +104,16 @@ CHANGES = [  # planned at, its line in TOPO, the change
 ]
 
 
+LATE = [(100, 30, "link h2 s1 = loss=1%"), (100, 31, "host h1 = down")]
+
+
 def check_manifest(manifest):
     changes = manifest["changes"]
     got = [(c["at"], c["line"], c["change"]) for c in changes]
-    assert got == CHANGES, got
+    assert got == CHANGES + LATE, got
+    # The run is over before them.
+    assert all(c["ts"] is None and c["error"] is None for c in changes[len(CHANGES):]), changes
+    changes = changes[:len(CHANGES)]
     assert all(c["error"] is None for c in changes), changes
     stamps = [c["ts"] for c in changes]
     assert stamps == sorted(stamps) and stamps[0] > manifest["start"], changes
@@ -170,7 +180,8 @@ def main():
         scenario(tmp)
         topo = tmp / "timeline.ini"
         topo.write_text(TOPO.format(scenarios=tmp))
-        lab.run(topo, tmp / "out")
+        said = lab.run(topo, tmp / "out").stdout
+        assert "\n  2 changes of [at] lie after the end of the run" in said, said
         at = check_manifest(lab.manifest(tmp / "out"))
         check_pings(tmp / "out", at)
         check_activities(tmp / "out", at)
