@@ -106,7 +106,7 @@ int shaper_open(const struct net *net, struct shaper **ret, struct err *err)
 	if (!s)
 		return -ENOMEM;
 	s->net = net;
-	s->ns_fd = s->sock = s->epoll_fd = s->timer_fd = s->asked_fd = -1;
+	s->ns_fd = s->sock = s->epoll_fd = s->timer_fd = s->asked_fd = s->links_fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->answered_cond, NULL);
 	wheel_init(&s->services, now);
@@ -118,6 +118,8 @@ int shaper_open(const struct net *net, struct shaper **ret, struct err *err)
 	if (r >= 0)
 		r = rtnl_open(s->ns_fd, &s->rtnl);
 	if (r >= 0)
+		r = shaper_carrier_open(s);
+	if (r >= 0)
 		r = shaper_io_open(s);
 	if (r < 0) {
 		shaper_close(s);
@@ -126,6 +128,7 @@ int shaper_open(const struct net *net, struct shaper **ret, struct err *err)
 	for (i = 0; i < net->n_ifaces; i++)
 		s->ends[i] = (struct shaper_end){
 			.shaper = s, .link = net->ifaces[i].link, .end = net->ifaces[i].end,
+			.nsid = -1, .to = &s->ends[net_peer(net, (uint32_t)i)],
 			.out_ifindex = net->ifaces[net_peer(net, (uint32_t)i)].ifindex,
 		};
 	*ret = s;
@@ -178,6 +181,7 @@ static void free_pipes(struct shaper *s, uint32_t link)
 		wheel_del(&s->services, pipe_timer(e->pipe));
 		pipe_free(e->pipe);
 		e->pipe = NULL;
+		e->up = false;
 	}
 }
 
@@ -196,6 +200,8 @@ void shaper_close(struct shaper *s)
 		shaper_flush(s);
 	}
 	shaper_io_close(s);
+	if (s->links_fd >= 0)
+		close(s->links_fd);
 	rtnl_close(s->rtnl);
 	shaper_bpf__destroy(s->bpf);
 	if (s->ns_fd >= 0)
@@ -214,7 +220,6 @@ struct request {
 	bool up;
 	const struct shape *shape; /* two, when a link is added */
 	struct fate_queue *sink;
-	struct pipe_stats *link_stats;
 	struct shaper_stats *stats;
 };
 
@@ -246,6 +251,8 @@ static int del_here(struct shaper *s, void *arg)
 	const struct request *q = arg;
 
 	s->now = units_now_mono();
+	/* Parcels know their pipe: none is left when it goes. */
+	shaper_flush(s);
 	drop_under_way(s, &q->link);
 	free_pipes(s, q->link);
 	return 0;
@@ -265,12 +272,14 @@ static int set_up_here(struct shaper *s, void *arg)
 	int i;
 
 	s->now = units_now_mono();
-	for (i = 0; i < 2; i++) {
-		struct shaper_end *e = end_of(s, q->link, i);
-
-		e->up = q->up;
-		pipe_set_up(e->pipe, q->up, s->now);
-	}
+	for (i = 0; i < 2; i++)
+		pipe_set_up(end_of(s, q->link, i)->pipe, q->up, s->now);
+	/* What was due before it goes down still leaves; what travels is lost with it. */
+	shaper_flush(s);
+	for (i = 0; i < 2; i++)
+		end_of(s, q->link, i)->up = q->up;
+	if (!q->up)
+		drop_under_way(s, &q->link);
 	return 0;
 }
 
@@ -288,20 +297,6 @@ static int stats_here(struct shaper *s, void *arg)
 
 	*q->stats = s->stats;
 	q->stats->overruns += __atomic_load_n(s->lost, __ATOMIC_RELAXED);
-	return 0;
-}
-
-/* The pipe counts as delivered what it handed over; what became of it then is known here. */
-static int link_stats_here(struct shaper *s, void *arg)
-{
-	const struct request *q = arg;
-	const struct shaper_end *e = end_of(s, q->link, q->end);
-	struct pipe_stats *st = q->link_stats;
-
-	*st = *pipe_stats(e->pipe);
-	st->verdict[FATE_DELIVERED] -= e->stopped + e->refused;
-	st->verdict[FATE_DOWN] += e->stopped;
-	st->verdict[FATE_OVERRUN] += e->refused;
 	return 0;
 }
 
@@ -391,11 +386,4 @@ void shaper_stats(struct shaper *s, struct shaper_stats *ret)
 	struct request q = { .stats = ret };
 
 	shaper_ask(s, stats_here, &q);
-}
-
-int shaper_link_stats(struct shaper *s, uint32_t link, int end, struct pipe_stats *ret)
-{
-	struct request q = { .link = link, .end = end, .link_stats = ret };
-
-	return served(s, link) ? shaper_ask(s, link_stats_here, &q) : -ENOENT;
 }

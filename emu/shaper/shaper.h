@@ -9,6 +9,12 @@
  * back into skb->hash. One thread serves all links. It sleeps in epoll until a frame comes or the timer
  * wheel's next parcel is due; the last microseconds before that it spins, for a timer is always late.
  *
+ * Delivered is what the receiver's interface took. A host may take that interface down by itself: the
+ * shaper follows it by the kernel's events, and says down of what comes then. Known limits: of a receiver
+ * whose MTU was lowered from inside it calls delivered what is too long for it; and so a frame that is sent
+ * in the very moment between the interface's end and the kernel's word of it, which is longer before
+ * Linux 6.6, whose veth does not say that it lost one.
+ *
  * All functions are for the thread that made it, save where said; the shaper's own thread is inside.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
@@ -36,9 +42,11 @@ int shaper_ns(const struct shaper *s); /* its namespace; stays the shaper's */
  * shaper_ns() and still down. The programs are attached here.
  */
 int shaper_add(struct shaper *s, uint32_t link, const struct shape shape[2], struct err *err);
+/* Loses what is under way, and serves it no more; its halves may go before or after. */
 int shaper_del(struct shaper *s, uint32_t link);
 /* From the next packet on; returns when it is in force. */
 int shaper_set(struct shaper *s, uint32_t link, int end, const struct shape *shape);
+/* Going down, it loses what is under way on it. */
 int shaper_set_up(struct shaper *s, uint32_t link, bool up);
 
 /* Where fates go from now on; NULL: nowhere. Returns when no more go to the former one. */
@@ -48,11 +56,13 @@ uint64_t shaper_new_id(struct shaper *s);
 
 struct shaper_stats {
 	uint64_t packets;  /* came in */
-	uint64_t overruns; /* frames that found no room in the ring, or no memory */
-	uint64_t send_errors; /* that the kernel would not take, but for ENETDOWN of a link that is down */
+	/*
+	 * Frames that found no room in the ring, or no memory. Only the latter have a fate and a number n:
+	 * after one that the ring had no room for, the n of its direction's later packets are short by one.
+	 */
+	uint64_t overruns;
+	uint64_t send_errors; /* that the kernel would not take, but where the receiver is down */
 };
 void shaper_stats(struct shaper *s, struct shaper_stats *ret);
-/* Of one direction, as of now. */
-int shaper_link_stats(struct shaper *s, uint32_t link, int end, struct pipe_stats *ret);
 
 #endif

@@ -28,9 +28,12 @@ struct shaper_end {
 	uint32_t link;
 	uint8_t end;
 	bool up;
-	int out_ifindex; /* of the half that they are sent out of */
-	/* Parcels that the pipe had delivered: the link was down then; the kernel would not take them. */
-	uint64_t stopped, refused;
+	struct shaper_end *to; /* the other, whose half they are sent out of */
+	int out_ifindex;       /* of that half */
+
+	/* Of the half under this index: it sends, and the interface behind it is up, in namespace nsid. */
+	bool running, peer_up;
+	int nsid;
 };
 
 /* Parcels to be sent, and all that sendmmsg() is told of them; filled in once but for what differs. */
@@ -78,6 +81,9 @@ struct shaper {
 	struct ring_buffer *ring;
 	int sock, epoll_fd, timer_fd;
 	int frames_fd; /* readable when the ring has frames; stays bpf's */
+	int links_fd;  /* of rtnetlink: what happens to interfaces */
+	bool links_missed; /* some of that */
+	bool carrier_lost; /* a half's, and the outbox may have parcels for it */
 	int64_t armed;	       /* time that timer_fd is set to, or INT64_MAX */
 	int64_t rested; /* when it last looked whether it may sleep, */
 	bool spun;	/* and did not, for something was nearly due */
@@ -109,6 +115,12 @@ void shaper_output(struct shaper *s, struct parcel *p);
 void shaper_flush(struct shaper *s); /* and wakes the sink's reader */
 /* Ends a parcel that no pipe holds any more. */
 void shaper_drop(struct shaper *s, struct parcel *p, enum verdict why, int64_t at);
+
+/* shaper_carrier.c */
+int shaper_carrier_open(struct shaper *s);
+void shaper_carrier_read(struct shaper *s); /* what was told up to now */
+/* And what is so right now, of one half: not cheap, it waits for changes that are being made. */
+void shaper_carrier_ask(struct shaper *s, int ifindex);
 
 /* shaper_thread.c */
 int shaper_thread_start(struct shaper *s);

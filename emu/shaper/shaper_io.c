@@ -67,7 +67,9 @@ static void parcel_put(struct shaper_store *store, struct parcel *p)
 	store->free[c] = p;
 }
 
-static void tell(struct shaper *s, const struct parcel *p, enum verdict verdict, int64_t ts)
+/* data: NULL where there is none. */
+static void tell_with(struct shaper *s, const struct parcel *p, const uint8_t *data,
+		      enum verdict verdict, int64_t ts)
 {
 	const struct shaper_end *e = pipe_arg(p->pipe);
 	struct fate f = {
@@ -79,8 +81,13 @@ static void tell(struct shaper *s, const struct parcel *p, enum verdict verdict,
 	};
 
 	/* A record without room is counted by the queue itself. */
-	fate_push(s->sink, &f, p->data);
+	fate_push(s->sink, &f, data);
 	s->told = true;
+}
+
+static void tell(struct shaper *s, const struct parcel *p, enum verdict verdict, int64_t ts)
+{
+	tell_with(s, p, p->data, verdict, ts);
 }
 
 void shaper_drop(struct shaper *s, struct parcel *p, enum verdict why, int64_t at)
@@ -90,47 +97,72 @@ void shaper_drop(struct shaper *s, struct parcel *p, enum verdict why, int64_t a
 	parcel_put(&s->store, p);
 }
 
-/* A link that went down while the parcel travelled delivers it no more. */
-static bool stopped(struct shaper *s, struct parcel *p, int64_t at)
+static bool delivers(const struct shaper_end *e)
 {
-	struct shaper_end *e = pipe_arg(p->pipe);
-
-	if (e->up)
-		return false;
-	e->stopped++;
-	shaper_drop(s, p, FATE_DOWN, at);
-	return true;
+	return e->up && e->to->running && e->to->peer_up;
 }
 
-void shaper_output(struct shaper *s, struct parcel *p)
+/* Into the outbox, which has room; or dropped, where nobody would get it. */
+static void put_out(struct shaper *s, struct parcel *p)
 {
 	struct shaper_outbox *o = &s->out;
 	const struct shaper_end *e = pipe_arg(p->pipe);
 	unsigned i;
 
-	if (stopped(s, p, s->now))
+	/* It may have come up unread. */
+	if (!delivers(e))
+		shaper_carrier_read(s);
+	if (!delivers(e)) {
+		shaper_drop(s, p, FATE_DOWN, s->now);
 		return;
+	}
 	i = o->n++;
 	o->parcel[i] = p;
 	o->iov[i] = (struct iovec){ p->data, p->len };
 	o->to[i].sll_ifindex = e->out_ifindex;
 	memcpy(CMSG_DATA(&o->mark[i].header), &p->hash, sizeof(p->hash));
-	if (o->n == SHAPER_BATCH)
+}
+
+void shaper_output(struct shaper *s, struct parcel *p)
+{
+	put_out(s, p);
+	if (s->out.n == SHAPER_BATCH)
 		shaper_flush(s);
 }
 
-/* The half is gone or down where a host's root took its interface away: the link is down, then. */
+/* Takes out of the outbox what has lost its receiver since it was put there. */
+static void check_carriers(struct shaper *s)
+{
+	struct shaper_outbox *o = &s->out;
+	struct parcel *all[SHAPER_BATCH];
+	unsigned i, n;
+
+	shaper_carrier_read(s);
+	while (s->carrier_lost) {
+		s->carrier_lost = false;
+		n = o->n;
+		memcpy(all, o->parcel, n * sizeof(*all));
+		o->n = 0;
+		for (i = 0; i < n; i++)
+			put_out(s, all[i]);
+	}
+}
+
+/*
+ * The half is gone or down where a host's root took its interface away: the link is down, then. ENOBUFS
+ * is also what a veth says whose other end is just going down, before the kernel tells of it.
+ */
 static void not_sent(struct shaper *s, struct parcel *p, int error)
 {
-	struct shaper_end *e = pipe_arg(p->pipe);
+	const struct shaper_end *e = pipe_arg(p->pipe);
 
-	if (error == ENETDOWN || error == ENXIO || error == ENODEV) {
-		e->stopped++;
+	if (error == ENOBUFS)
+		shaper_carrier_ask(s, e->out_ifindex);
+	if (error == ENETDOWN || error == ENXIO || error == ENODEV || !delivers(e)) {
 		shaper_drop(s, p, FATE_DOWN, s->now);
 		return;
 	}
 	s->stats.send_errors++;
-	e->refused++;
 	shaper_drop(s, p, FATE_OVERRUN, s->now);
 }
 
@@ -139,6 +171,8 @@ void shaper_flush(struct shaper *s)
 	struct shaper_outbox *o = &s->out;
 	unsigned i = 0, sent, j;
 
+	if (o->n)
+		check_carriers(s);
 	while (i < o->n) {
 		int64_t ts = s->sink ? units_now_real() : 0;
 		int r = sendmmsg(s->sock, o->msg + i, o->n - i, MSG_DONTWAIT);
@@ -184,6 +218,17 @@ static void drop(void *arg, struct parcel *p, enum verdict why, int64_t at)
 	shaper_drop(e->shaper, p, why, at);
 }
 
+/* Of a packet, or its duplicate, that found no memory. */
+static void tell_lost(struct shaper *s, const struct parcel *like, uint8_t copy, const uint8_t *data)
+{
+	struct parcel p = *like;
+
+	p.copy = copy;
+	p.marked = false;
+	if (s->sink)
+		tell_with(s, &p, data, FATE_OVERRUN, p.arrived + s->offset);
+}
+
 static struct parcel *copy(void *arg, const struct parcel *p)
 {
 	struct shaper_end *e = arg;
@@ -192,6 +237,7 @@ static struct parcel *copy(void *arg, const struct parcel *p)
 
 	if (!q) {
 		e->shaper->stats.overruns++;
+		tell_lost(e->shaper, p, 1, p->data);
 		return NULL;
 	}
 	cap = q->cap;
@@ -236,6 +282,17 @@ static void fill(struct parcel *p, const struct shaper_frame *f)
 	p->len += VLAN_TAG_LEN;
 }
 
+static void lose_frame(struct shaper *s, struct shaper_end *e, const struct shaper_frame *f)
+{
+	uint32_t len = f->len + (f->vlan_proto && f->len >= VLAN_TAG_AT ? VLAN_TAG_LEN : 0);
+
+	s->stats.overruns++;
+	tell_lost(s, &(struct parcel){ .pipe = e->pipe, .id = shaper_new_id(s),
+				       .n = pipe_overrun(e->pipe, len), .hash = f->hash,
+				       .arrived = (int64_t)f->time, .len = len },
+		  0, NULL);
+}
+
 static int take_frame(void *arg, void *data, size_t size)
 {
 	struct shaper *s = arg;
@@ -252,7 +309,7 @@ static int take_frame(void *arg, void *data, size_t size)
 	s->stats.packets++;
 	p = parcel_get(&s->store, f->len + VLAN_TAG_LEN);
 	if (!p) {
-		s->stats.overruns++;
+		lose_frame(s, e, f);
 		goto out;
 	}
 	fill(p, f);

@@ -160,7 +160,7 @@ static void rest(struct shaper *s)
 	int64_t a = wheel_next(&s->services), b = wheel_next(&s->deliveries);
 	int64_t next = a < b ? a : b, now = units_now_mono();
 	bool spin = may_spin(s, now);
-	struct epoll_event ev[3];
+	struct epoll_event ev[4];
 	int i, n;
 
 	s->spun = next <= now || (spin && next - early(s) <= now);
@@ -169,10 +169,12 @@ static void rest(struct shaper *s)
 	if (next != INT64_MAX && spin)
 		next -= early(s);
 	arm(s, next);
-	n = epoll_wait(s->epoll_fd, ev, 3, -1);
+	n = epoll_wait(s->epoll_fd, ev, 4, -1);
 	for (i = 0; i < n; i++) {
 		if (ev[i].data.fd == s->timer_fd && s->armed != INT64_MAX)
 			measure(s);
+		if (ev[i].data.fd == s->links_fd)
+			shaper_carrier_read(s);
 	}
 }
 
@@ -246,6 +248,8 @@ static int open_fds(struct shaper *s)
 	r = watch(s->epoll_fd, s->timer_fd);
 	if (r >= 0)
 		r = watch(s->epoll_fd, s->asked_fd);
+	if (r >= 0)
+		r = watch(s->epoll_fd, s->links_fd);
 	return r < 0 ? r : watch(s->epoll_fd, s->frames_fd);
 }
 
