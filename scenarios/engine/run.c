@@ -271,8 +271,9 @@ static int check_links(const struct capture_stats *c, struct err *err)
 				  (unsigned long long)c->overruns);
 	if (c->send_errors)
 		r = err_integrity(err,
-				  "%llu packets that fates.csv calls delivered could not be sent; run "
-				  "less at once, or set 'engine = netem' where the kernel has it",
+				  "%llu packets that shaped links should have delivered the kernel did not "
+				  "take: 'overrun' in fates.csv; run less at once, or give the receivers "
+				  "more of the processor",
 				  (unsigned long long)c->send_errors);
 	return r;
 }
