@@ -187,8 +187,15 @@ void shaper_flush(struct shaper *s)
 		}
 		i += sent;
 		/* What stopped it half-way is said when that message is the first. */
-		if (r < 0)
-			not_sent(s, o->parcel[i++], errno);
+		if (r >= 0)
+			continue;
+		not_sent(s, o->parcel[i++], errno);
+		if (s->carrier_lost) {
+			o->n -= i;
+			memmove(o->parcel, o->parcel + i, o->n * sizeof(*o->parcel));
+			check_carriers(s);
+			i = 0;
+		}
 	}
 	o->n = 0;
 	if (s->told) {
