@@ -7,6 +7,7 @@
 #include "cli/signals.h"
 #include "capture/process.h"
 #include "core/units.h"
+#include "scenarios/engine/link_row.h"
 #include "scenarios/engine/run.h"
 
 #define FAILURES_SHOWN 5
@@ -196,20 +197,6 @@ static void print_result(const struct run_summary *s)
 	print_how_to_open(s->out);
 }
 
-static void put_fates(struct json *j, const struct fate_counts *c)
-{
-	json_key(j, "fates");
-	json_object(j);
-	json_kv_uint(j, "packets", c->packets);
-	for (int i = 0; i < FATE_VERDICTS; i++)
-		json_kv_uint(j, fate_names[i], c->verdict[i]);
-	json_kv_uint(j, "duplicated", c->duplicated);
-	json_kv_uint(j, "corrupted", c->corrupted);
-	json_kv_uint(j, "marked", c->marked);
-	json_kv_uint(j, "reordered", c->reordered);
-	json_object_end(j);
-}
-
 static void print_json(const struct run_summary *s)
 {
 	const struct capture_stats *c = &s->capture;
@@ -233,8 +220,12 @@ static void print_json(const struct run_summary *s)
 	json_kv_uint(&j, "changes_left", s->changes_left);
 	json_kv_str(&j, "rung", s->rung);
 	json_kv_str(&j, "links", s->links_engine);
-	if (c->shaped)
-		put_fates(&j, &c->fates);
+	if (c->shaped) {
+		json_key(&j, "fates");
+		json_object(&j);
+		link_row_put_counts(&c->fates, &j);
+		json_object_end(&j);
+	}
 	json_kv_num(&j, "wall", (double)s->wall / 1e9);
 	json_key(&j, "rows");
 	json_array(&j);

@@ -45,12 +45,8 @@ static void put_end(struct json *j, const struct net *net, uint32_t iface)
 	json_strf(j, "%s:%s", net->nodes[i->node].name, i->name);
 }
 
-static void put_direction(struct json *j, const struct net *net, const struct link *l, int end,
-			  const struct fate_counts *c)
+void link_row_put_counts(const struct fate_counts *c, struct json *j)
 {
-	json_object(j);
-	json_key(j, "from");
-	put_end(j, net, l->iface[end]);
 	json_kv_uint(j, "in", c->packets);
 	for (int i = 0; i < FATE_VERDICTS; i++)
 		json_kv_uint(j, fate_names[i], c->verdict[i]);
@@ -58,6 +54,15 @@ static void put_direction(struct json *j, const struct net *net, const struct li
 	json_kv_uint(j, "corrupted", c->corrupted);
 	json_kv_uint(j, "marked", c->marked);
 	json_kv_uint(j, "reordered", c->reordered);
+}
+
+static void put_direction(struct json *j, const struct net *net, const struct link *l, int end,
+			  const struct fate_counts *c)
+{
+	json_object(j);
+	json_key(j, "from");
+	put_end(j, net, l->iface[end]);
+	link_row_put_counts(c, j);
 	json_object_end(j);
 }
 

@@ -20,5 +20,7 @@ int link_rows_new(const struct emu *e, const struct capture *c, struct link_row 
 const char *link_rows_engine(const struct link_row *rows, size_t n);
 /* The manifest's key "links"; rows may be NULL: no network was built. */
 void link_rows_put(const struct link_row *rows, const struct net *net, struct json *j);
+/* Keys of the JSON object that is open: "in", each verdict's name, "duplicated" … */
+void link_row_put_counts(const struct fate_counts *c, struct json *j);
 
 #endif

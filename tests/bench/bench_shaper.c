@@ -31,7 +31,12 @@
 #include "emu/shaper/shaper.h"
 
 #define WANTED	    500000 /* packets a second through one processor */
-#define RATIO_MIN   0.7	   /* of a plain veth's, in the same run: machines differ, this does not */
+/* Of a plain veth's, in the same run: machines differ, this does not. Any, where nothing is optimized. */
+#ifdef __OPTIMIZE__
+#define RATIO_MIN 0.7
+#else
+#define RATIO_MIN 0
+#endif
 #define IDLE_WANTED 0.01   /* of a processor */
 #define IDLE_LINKS  1000
 #define IDLE_WINDOW (5 * NSEC_PER_SEC)
@@ -309,10 +314,5 @@ int main(int argc, char **argv)
 	       one / plain, many / one);
 	printf("wanted are %d packets a processor second: %s\n", WANTED,
 	       one >= WANTED && many >= WANTED ? "reached" : "missed on this machine");
-#ifdef __OPTIMIZE__
-	return !(one >= plain * RATIO_MIN && many >= one * RATIO_MIN && idle < IDLE_WANTED);
-#else
-	printf("built without optimization: only drops are held against what is wanted\n");
-	return !(one > 0 && many > 0);
-#endif
+	return !(one > plain * RATIO_MIN && many > one * RATIO_MIN && idle < IDLE_WANTED);
 }
