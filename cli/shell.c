@@ -36,7 +36,7 @@ static int shell_help(struct shell *sh, char *args)
 		char left[32];
 
 		snprintf(left, sizeof(left), "%s %s", c->name, c->synopsis);
-		printf("%-20s %s\n", left, c->help);
+		printf("%-20s %.*s\n", left, (int)strcspn(c->help, "\n"), c->help);
 	}
 	printf("\nYou may also send a command to a node using:\n"
 	       "  <node> command {args}\n"
@@ -54,7 +54,9 @@ const struct shell_command shell_commands[] = {
 	{ "net", "", "List the interfaces and what each is connected to.", shell_net },
 	{ "links", "", "List the links.", shell_links },
 	{ "link", "A B [CHANGE]",
-	  "Bring a link up or down, change what it does (delay=10ms loss=1%), or show it.", shell_link },
+	  "Show a link, bring it up or down, or change what it does (delay=10ms loss=1%).\n"
+	  "    One way: link A B > delay=10ms. Keys that are not named stay; none takes one (loss=none)\n"
+	  "    or all of them back. The keys are those of [link], see detnet-topology(5).", shell_link },
 	{ "dump", "", "List the nodes with their addresses and the pid of each host's init.",
 	  shell_dump },
 	{ "intfs", "", "List the interfaces of each node.", shell_intfs },

@@ -43,7 +43,7 @@ struct shell {
 struct shell_command {
 	const char *name;
 	const char *synopsis; /* its arguments */
-	const char *help;     /* one sentence */
+	const char *help;     /* one sentence; more on further lines */
 	int (*run)(struct shell *sh, char *args); /* the exit status of the line, 0 … 255 */
 };
 

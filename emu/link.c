@@ -35,10 +35,16 @@ static bool kernel_can(const struct shape shape[2], const char **ret_why, bool *
 	return true;
 }
 
+static bool blurs(const struct shape shape[2], uint32_t mtu)
+{
+	return qdisc_blurs(&shape[0], mtu) || qdisc_blurs(&shape[1], mtu);
+}
+
 /* And what they ask for after each change of the file's timeline? */
 static bool kernel_can_all(const struct net *net, uint32_t link, const char **ret_why,
-			   bool *ret_never)
+			   bool *ret_never, bool *ret_blurs)
 {
+	uint32_t mtu = net->links[link].mtu;
 	const struct timeline *t = &net->timeline;
 	struct shape shape[2];
 	bool can;
@@ -48,6 +54,7 @@ static bool kernel_can_all(const struct net *net, uint32_t link, const char **re
 	for (end = 0; end < 2; end++)
 		shape_copy(&shape[end], &net->links[link].shape[end]);
 	can = kernel_can(shape, ret_why, ret_never);
+	*ret_blurs = blurs(shape, mtu);
 	for (i = 0; can && timeline_touches(net, link) && i < t->n; i++) {
 		const struct change *c = &t->changes[i];
 
@@ -61,6 +68,7 @@ static bool kernel_can_all(const struct net *net, uint32_t link, const char **re
 				timeline_shape(net, c, end, &shape[end], &why);
 		}
 		can = kernel_can(shape, ret_why, ret_never);
+		*ret_blurs |= blurs(shape, mtu);
 	}
 	shape_clear(&shape[0]);
 	shape_clear(&shape[1]);
@@ -112,8 +120,8 @@ int link_choose(const struct net *net, uint32_t link, enum link_engine *ret, con
 		struct err *err)
 {
 	const struct link *l = &net->links[link];
-	const char *why = NULL;
-	bool kernel = false, never = false;
+	const char *why = NULL, *no_shaper;
+	bool kernel = false, never = false, blur = false;
 
 	if (l->engine != ENGINE_SHAPER) {
 		if (shape_is_none(&l->shape[0]) && shape_is_none(&l->shape[1]) &&
@@ -122,7 +130,11 @@ int link_choose(const struct net *net, uint32_t link, enum link_engine *ret, con
 			*ret_why = "it shapes nothing";
 			return 0;
 		}
-		kernel = kernel_can_all(net, link, &why, &never);
+		kernel = kernel_can_all(net, link, &why, &never, &blur);
+	}
+	if (kernel && blur && l->engine == ENGINE_AUTO && shaper_have(&no_shaper)) {
+		kernel = false;
+		why = "sch_tbf lets a packet alone pass without its time on the wire";
 	}
 	return choose(net, link, kernel, never, why, ret, ret_why, err);
 }

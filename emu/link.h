@@ -13,7 +13,7 @@
 
 /*
  * The engine for a link: as its file says; for auto the kernel's where it can do all that the link asks
- * for, else the shaper. ENGINE_AUTO is returned for a link that shapes nothing and will not (see
+ * for, and without blurring a slow rate (qdisc_blurs()), else the shaper. ENGINE_AUTO is returned for a link that shapes nothing and will not (see
  * net->timeline), unless the shaper was asked for: its packets then have fates like others. ret_why is
  * a static sentence, for the manifest. An engine that was asked for and cannot do it is an error with
  * the link's line (exit status 3 where a kernel would help, 2 where none would).

@@ -49,6 +49,7 @@
 #include "emu/rtnl.h"
 
 #define RATE_MAX     1000000000000ULL /* bit/s */
+#define BLUR_MAX     100e-6	      /* s */
 #define SEED_TRIED   0x1234567890abcdef
 #define HANDLE_NETEM TC_H_MAKE(1 << 16, 0)
 #define HANDLE_TBF   TC_H_MAKE(0x10 << 16, 0)
@@ -327,6 +328,12 @@ static const char *never(const struct shape *s)
 	if (s->limit && s->limit_bytes)
 		return "the kernel's queues are bounded in packets or in bytes, not in both";
 	return NULL;
+}
+
+bool qdisc_blurs(const struct shape *s, uint32_t mtu)
+{
+	return s->rate && !netem_has_rate(s) &&
+	       (double)qdisc_frame(mtu) * 8 / (double)s->rate > BLUR_MAX;
 }
 
 bool qdisc_never(const struct shape *s, const char **ret_why)

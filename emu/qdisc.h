@@ -25,6 +25,12 @@ bool qdisc_can(const struct shape *s, const char **ret_why);
 bool qdisc_never(const struct shape *s, const char **ret_why);
 
 /*
+ * Would a packet that comes alone pass without the time that it takes on the wire, and is that time over
+ * 100 us? sch_tbf cannot hold back what its burst has room for.
+ */
+bool qdisc_blurs(const struct shape *s, uint32_t mtu);
+
+/*
  * Makes the shape the interface's, in place: nothing that waits or travels is lost, but where
  * another kind of queue (drop-tail in bytes, in packets, CoDel) takes the place of one. seed is
  * for netem's draws, which begin anew. old is the shape that an earlier call gave, so that what

@@ -8,7 +8,8 @@
 
 #define SPACE " \t\r\n"
 
-static const char write_so[] = "write KEY=VALUE, as in 'delay=60ms 10ms, loss=1%'";
+static const char write_so[] = "write KEY=VALUE, as in 'delay=60ms 10ms, loss=1%'; a "
+				"direction, > or <, stands before the first key";
 
 /* Why it cannot be, and the key to change, or NULL. */
 static const char *fault(const struct shape *s, const char **ret_key)

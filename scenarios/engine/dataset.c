@@ -212,6 +212,16 @@ static int put_programs(const struct dataset *d, struct json *j)
 	return 0;
 }
 
+/* Hosts start with the machine's, and how TCP behaves on a slow link is as much its doing as the link's. */
+static void put_congestion_control(struct json *j)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
+	char name[64];
+
+	if (f && fscanf(f, "%63s", name) == 1)
+		json_kv_str(j, "tcp_congestion_control", name);
+}
+
 static int put_manifest(const struct dataset *d, FILE *f)
 {
 	struct utsname u;
@@ -229,6 +239,7 @@ static int put_manifest(const struct dataset *d, FILE *f)
 	json_kv_str(&j, "topology", d->topo);
 	json_kv_str(&j, "kernel", u.release);
 	json_kv_str(&j, "machine", u.machine);
+	put_congestion_control(&j);
 	r = put_programs(d, &j);
 	json_kv_str(&j, "links_engine", d->links_engine);
 	json_key(&j, "tag");

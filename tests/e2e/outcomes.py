@@ -94,7 +94,7 @@ def server_dies(tmp):
 
 def server_dies_later(tmp):
     case = Case(tmp, "later", count=20)
-    case.change("server.py", 'print(f"got {word}")', "import os; os._exit(6)")
+    case.change("server.py", 'say(f"got {word}")', "import os; os._exit(6)")
     case.run()
     rows = lab.table(case.out / "activities.csv")
     outcomes = {row["outcome"] for row in rows if row["sub"] in ("good", "late", "no-server")}

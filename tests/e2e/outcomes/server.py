@@ -1,14 +1,20 @@
 """Says what it got, answers, and says when the client has gone (which is after the client's end)."""
 import socketserver
+import sys
+
+
+def say(line):
+    """In one write: lines of two threads must not mix."""
+    sys.stdout.write(line + "\n")
 
 
 class Handler(socketserver.StreamRequestHandler):
     def handle(self):
         word = self.rfile.readline().decode().strip()
-        print(f"got {word}")
+        say(f"got {word}")
         self.wfile.write(f"echo {word}\n".encode())
         self.rfile.read()
-        print(f"closed {word}")
+        say(f"closed {word}")
 
 
 class Server(socketserver.ThreadingTCPServer):
