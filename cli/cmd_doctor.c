@@ -253,13 +253,13 @@ static void probe_engine(struct finding *f)
 	shaper = shaper_have(&no_shaper);
 	if (delays && rates)
 		snprintf(f->what, sizeof(f->what), "netem: this kernel shapes links itself; the shaper%s",
-			 shaper ? " for traces" : " does not work");
+			 shaper ? " for traces and rates under 121 Mbit/s" : " does not work");
 	else if (!shaper)
 		snprintf(f->what, sizeof(f->what), "%s: %s", rates ? "netem, for rates only" : "none",
 			 why);
 	else
 		snprintf(f->what, sizeof(f->what), "shaper%s: %s",
-			 rates ? ", but netem where a link only limits the rate" : "", why);
+			 rates ? ", but netem where a link only limits a rate over 121 Mbit/s" : "", why);
 	if (!shaper && !(delays && rates))
 		lack(f, LACK, "a file whose links ask for more is refused (exit 3)",
 		     "what gives netem or the shaper, above");

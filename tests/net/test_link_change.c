@@ -377,10 +377,10 @@ static void test_timeline_keeps_its_engine(void **state)
 
 	if (no_rate("a timeline of netem"))
 		return;
-	direct_up(&l, DIRECT "[at 500ms]\nlink h1 h2 = rate=1mbit\n"
+	direct_up(&l, DIRECT "[at 500ms]\nlink h1 h2 = rate=200mbit\n"
 		      "[at 1200ms]\nlink h1 h2 = rate=none, overhead=-10, limit=100 10KiB\n"
 		      "[at 1300ms]\nlink h1 h2 = limit=none, overhead=none\n"
-		      "[at 2s]\nlink h1 h2 = rate=2mbit, queue=droptail\n");
+		      "[at 2s]\nlink h1 h2 = rate=400mbit, queue=droptail\n");
 	assert_int_equal(emu_link_engine(l.emu, LINK), ENGINE_NETEM);
 	assert_int_equal(l.net.timeline.n, 4);
 	for (i = 0; i < l.net.timeline.n; i++) {
@@ -411,7 +411,7 @@ static void test_fails_whole_and_says_so(void **state)
 
 	if (no_rate("a change that fails"))
 		return;
-	direct_up(&l, DIRECT "rate< = 10mbit\n");
+	direct_up(&l, DIRECT "rate< = 200mbit\n");
 	assert_int_equal(emu_link_engine(l.emu, LINK), ENGINE_NETEM);
 	apply_by_hand(&l, "link h1 h2", "limit=100 10KiB", -EBUSY);
 	assert_non_null(strstr(l.err.items[0].msg, "h1-eth0<->h2-eth0 would need new interfaces"));
