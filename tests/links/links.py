@@ -100,7 +100,7 @@ def whole(run):
 
 
 def judge_delay(mean, draw):
-    def judge(run):
+    def judge_law(run):
         rng = random.Random(run.seed)
         target = draw(rng)
         got = stats.mean(run.delays)
@@ -114,8 +114,18 @@ def judge_delay(mean, draw):
              f", mean {stats.mean(run.late) * 1000:.0f}", None),
             ("deviation, ms", f"{stats.deviation(target):.4f}", f"{stats.deviation(run.delays):.4f}", None),
             ("K-S, target alone", "", f"D {bare_d:.4f} p {bare_p:.3f}", None),
-            ("K-S", f"p > {LEVEL}", f"D {d:.4f} p {p:.3f}", None if run.bench.means_only else p > LEVEL)]
-    return judge
+            ("K-S", f"p > {LEVEL}", f"D {d:.4f} p {p:.3f}", p > LEVEL)]
+
+    def judge_median(run):
+        """For a machine whose stalls reach every mean: half of the frames met none."""
+        target = stats.quantile(draw(random.Random(run.seed)), 0.5)
+        late = stats.quantile(run.late, 0.5)
+        got = stats.quantile(run.delays, 0.5) - late
+        bound = max(mean * 0.01, run.bench.mean_bound)
+        return whole(run) + [
+            ("control late by, median, us", "", f"{late * 1000:.0f}", None),
+            ("median, ms", f"{target:.2f} ± {bound:g}", f"{got:.4f}", abs(got - target) <= bound)]
+    return lambda run: (judge_median if run.bench.medians_only else judge_law)(run)
 
 
 def judge_loss(p):
@@ -252,7 +262,7 @@ class Bench:
 
     def __init__(self, args, engine):
         self.detnet, self.owd, self.engine = args.detnet, args.owd, engine
-        self.rate, self.mean_bound, self.means_only = args.rate, args.mean_bound, args.means_only
+        self.rate, self.mean_bound, self.medians_only = args.rate, args.mean_bound, args.medians_only
         self.results = []
 
     def send(self, case, seed):
@@ -288,13 +298,14 @@ class Bench:
 
     def judge(self, case):
         """Tries, and once more where it fails; the verdict is the last one's."""
+        quiet_tries = 1 if self.medians_only else QUIET_TRIES
         for attempt in (1, 2):
-            for tries in range(1, QUIET_TRIES + 1):
+            for tries in range(1, quiet_tries + 1):
                 run = self.send(case, case.seed + attempt - 1)
                 if run.quiet():
                     break
             rows = case.judge(run)
-            if case.mean:
+            if case.mean and not self.medians_only:
                 rows.append(("attempts until quiet", f"at most {QUIET_TRIES}", tries, run.quiet()))
             good = all(row[3] is not False for row in rows)
             for what, expected, got, fine in rows:
@@ -338,8 +349,8 @@ def main():
     parser.add_argument("--spread", type=float)
     parser.add_argument("--rate", type=int, default=2000)
     parser.add_argument("--mean-bound", type=float, default=0.1)
-    parser.add_argument("--means-only", action="store_true",
-                        help="print the K-S test of delays, but judge them by their mean alone")
+    parser.add_argument("--medians-only", action="store_true",
+                        help="judge delays by their median alone, on a machine that is never quiet")
     parser.add_argument("--only", default="")
     parser.add_argument("--json")
     args = parser.parse_args()
