@@ -14,9 +14,9 @@
 #define CAPTURE_CAPTURE_H
 
 #include "capture/fates.h"
-#include "capture/flow.h"
-#include "capture/owner.h"
-#include "capture/tag.h"
+#include "capture/flow/flow.h"
+#include "capture/sender/owner.h"
+#include "capture/sender/tag.h"
 #include "emu/emu.h"
 
 struct capture_opts {

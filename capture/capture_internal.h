@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 #include "capture/capture.h"
-#include "capture/pcapng.h"
+#include "capture/file/pcapng.h"
 #include "capture/ring.h"
 #include "capture/tap.h"
 #include "emu/shaper/shaper.h"

@@ -9,9 +9,9 @@
 #ifndef CAPTURE_COMMENT_H
 #define CAPTURE_COMMENT_H
 
-#include "capture/flow.h"
-#include "capture/owner.h"
-#include "capture/pcapng.h"
+#include "capture/flow/flow.h"
+#include "capture/sender/owner.h"
+#include "capture/file/pcapng.h"
 
 #define COMMENT_MAX 512
 

@@ -5,8 +5,8 @@
 #include <linux/if_ether.h>
 #include <string.h>
 #include "capture/fates.h"
-#include "capture/flow.h"
-#include "capture/packet.h"
+#include "capture/flow/flow.h"
+#include "capture/flow/packet.h"
 #include "core/csv.h"
 #include "core/tree.h"
 

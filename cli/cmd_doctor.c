@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include "capture/tag.h"
+#include "capture/sender/tag.h"
 #include "cli/command.h"
 #include "core/units.h"
 #include "emu/cgroup.h"

@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include "cli/command.h"
 #include "cli/signals.h"
-#include "capture/process.h"
+#include "capture/sender/process.h"
 #include "core/units.h"
 #include "scenarios/engine/link_row.h"
 #include "scenarios/engine/run.h"

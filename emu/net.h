@@ -17,7 +17,7 @@
 #include "emu/shape.h"
 #include "emu/timeline.h"
 
-#define NET_NODES_MAX 4096 /* bounded by the owner ids kept for kernels, see capture/tag_bpf.h */
+#define NET_NODES_MAX 4096 /* bounded by the owner ids kept for kernels, see capture/sender/tag_bpf.h */
 #define NET_LINKS_MAX 65536
 #define NET_MTU	      1500 /* of a link that says nothing */
 #define NODE_NAME_MAX 63   /* a host name, RFC 1123 */

@@ -10,7 +10,7 @@
 #ifndef ENGINE_PLAN_H
 #define ENGINE_PLAN_H
 
-#include "capture/owner.h"
+#include "capture/sender/owner.h"
 #include "scenarios/engine/use.h"
 
 #define PLAN_MAX 1000000 /* activities */

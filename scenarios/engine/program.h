@@ -8,7 +8,7 @@
 #ifndef ENGINE_PROGRAM_H
 #define ENGINE_PROGRAM_H
 
-#include "capture/tag.h"
+#include "capture/sender/tag.h"
 #include "emu/emu.h"
 #include "scenarios/engine/scenario.h"
 

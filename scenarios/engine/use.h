@@ -4,7 +4,7 @@
 #ifndef ENGINE_USE_H
 #define ENGINE_USE_H
 
-#include "capture/tag.h"
+#include "capture/sender/tag.h"
 #include "emu/topo.h"
 #include "scenarios/engine/scenario.h"
 

@@ -8,8 +8,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "capture/flow.h"
-#include "capture/packet.h"
+#include "capture/flow/flow.h"
+#include "capture/flow/packet.h"
 #include "core/units.h"
 #include "tests/lib/frames.h"
 

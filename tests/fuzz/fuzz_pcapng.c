@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "capture/flow.h"
-#include "capture/pcapng.h"
+#include "capture/flow/flow.h"
+#include "capture/file/pcapng.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Reading into a volatile is not optimised away. */

@@ -5,7 +5,7 @@
 #include <dirent.h>
 
 #include "capture/ring.h"
-#include "capture/tag.h"
+#include "capture/sender/tag.h"
 #include "tests/lib/leftover.h"
 
 #define DRAIN_MS   20000

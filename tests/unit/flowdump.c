@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "capture/flow.h"
-#include "capture/pcapng.h"
+#include "capture/flow/flow.h"
+#include "capture/file/pcapng.h"
 
 static int read_flows(const char *path, struct flow_table *t, struct err *err)
 {

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include "capture/pcapng.h"
+#include "capture/file/pcapng.h"
 
 static int copy(struct pcapng_reader *r, struct pcapng_writer *w, struct err *err)
 {

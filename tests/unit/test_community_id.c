@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <string.h>
-#include "capture/flow.h"
+#include "capture/flow/flow.h"
 
 static const struct {
 	uint8_t proto;

@@ -14,8 +14,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include "capture/conn.h"
-#include "capture/flow.h"
+#include "capture/flow/conn.h"
+#include "capture/flow/flow.h"
 #include "core/cleanup.h"
 
 struct play {

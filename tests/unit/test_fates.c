@@ -12,8 +12,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include "capture/fates.h"
-#include "capture/flow.h"
-#include "capture/packet.h"
+#include "capture/flow/flow.h"
+#include "capture/flow/packet.h"
 #include "core/cleanup.h"
 #include "core/tree.h"
 #include "core/units.h"

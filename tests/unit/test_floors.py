@@ -50,7 +50,7 @@ def self_test():
         "core/a.c": '#include "core/a.h"\n\n#  include "emu/b.h"\n',
         "emu/b.h": '#include "core/a.h"\n#include <net/if.h>\n',
         "capture/c.c": '#include "emu/b.h"\n#include "core/a.h"\n// #include "cli/e.h"\n',
-        "scenarios/engine/d.h": '#include "capture/tag.h"\n',
+        "scenarios/engine/d.h": '#include "capture/sender/tag.h"\n',
         "scenarios/engine/d.c": '#include "d.h"\n#include "../../cli/e.h"\n',
         "cli/long.c": "\n" * (LINES_MAX + 1),
         "cli/near.c": "\n" * LINES_MAX,

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdlib.h>
-#include "capture/flow.h"
-#include "capture/packet.h"
+#include "capture/flow/flow.h"
+#include "capture/flow/packet.h"
 #include "core/units.h"
 #include "tests/lib/frames.h"
 

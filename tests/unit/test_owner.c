@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "capture/owner.h"
-#include "capture/process.h"
+#include "capture/sender/owner.h"
+#include "capture/sender/process.h"
 #include "core/rng.h"
 
 #define PIDS 3000

@@ -8,7 +8,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include "capture/packet.h"
+#include "capture/flow/packet.h"
 #include "core/cleanup.h"
 #include "core/rng.h"
 #include "tests/lib/frames.h"

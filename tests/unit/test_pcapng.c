@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include "capture/pcapng.h"
+#include "capture/file/pcapng.h"
 #include "core/rng.h"
 
 static char path[] = "/tmp/test_pcapng.XXXXXX";

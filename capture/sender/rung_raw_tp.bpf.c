@@ -11,7 +11,7 @@
  * that process can leave, so the capture knows each owner by the time it meets it.
  */
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0 */
-#include "capture/egress.bpf.h"
+#include "capture/sender/egress.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include "capture/tag_bpf.h"
+#include "capture/sender/tag_bpf.h"
 #include "emu/net.h"
 
 /* What the labels need to know of an activity; the strings are the caller's and outlive the owners. */

@@ -7,7 +7,7 @@
 #include <sha1.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "capture/flow_internal.h"
+#include "capture/flow/flow_internal.h"
 
 static void base64(const uint8_t *in, size_t n, char *out)
 {

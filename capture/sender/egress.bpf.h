@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
-#include "capture/tag_bpf.h"
+#include "capture/sender/tag_bpf.h"
 
 #define AF_INET	      2
 #define AF_INET6      10

@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "capture/packet.h"
+#include "capture/flow/packet.h"
 
 #define ETH_LEN	      14
 #define VLAN_LEN      4

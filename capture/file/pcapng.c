@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include "capture/pcapng.h"
-#include "capture/pcapng_blocks.h"
+#include "capture/file/pcapng.h"
+#include "capture/file/pcapng_blocks.h"
 
 #define BUF_SIZE (4u << 20)
 #define OPT_MAX	 65535 /* bytes in an option */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "capture/owner.h"
-#include "capture/process.h"
+#include "capture/sender/owner.h"
+#include "capture/sender/process.h"
 #include "core/csv.h"
 #include "core/log.h"
 #include "core/units.h"

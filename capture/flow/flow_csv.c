@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include "capture/flow_internal.h"
+#include "capture/flow/flow_internal.h"
 #include "core/csv.h"
 
 static const char *const columns[] = {

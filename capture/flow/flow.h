@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include "capture/owner.h"
+#include "capture/sender/owner.h"
 
 #define FLOW_HISTORY_MAX 32
 #define FLOW_UID_SIZE	 19

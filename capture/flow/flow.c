@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include "capture/flow_internal.h"
+#include "capture/flow/flow_internal.h"
 #include "core/units.h"
 
 #define CHUNK_ROWS   1024

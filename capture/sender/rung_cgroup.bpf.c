@@ -3,7 +3,7 @@
  * kernel with BPF for tc and cgroups, without BTF.
  */
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0 */
-#include "capture/egress.bpf.h"
+#include "capture/sender/egress.bpf.h"
 
 SEC("tc")
 int egress(struct __sk_buff *skb)

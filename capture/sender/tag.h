@@ -8,7 +8,7 @@
 #ifndef CAPTURE_TAG_H
 #define CAPTURE_TAG_H
 
-#include "capture/owner.h"
+#include "capture/sender/owner.h"
 #include "emu/net.h"
 
 enum tag_rung {

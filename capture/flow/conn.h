@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "capture/packet.h"
+#include "capture/flow/packet.h"
 
 enum conn_end {
 	CONN_INACTIVE,

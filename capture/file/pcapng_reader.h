@@ -5,7 +5,7 @@
 
 #include <byteswap.h>
 #include <string.h>
-#include "capture/pcapng.h"
+#include "capture/file/pcapng.h"
 
 #define BLOCK_MAX (64u << 20) /* bytes in a block or packet; a longer one is a lie */
 

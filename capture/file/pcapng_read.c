@@ -12,9 +12,9 @@
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
-#include "capture/pcapng.h"
-#include "capture/pcapng_blocks.h"
-#include "capture/pcapng_reader.h"
+#include "capture/file/pcapng.h"
+#include "capture/file/pcapng_blocks.h"
+#include "capture/file/pcapng_reader.h"
 #include "core/units.h"
 
 #define READ_SIZE  (1u << 20)

@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 #include <ctype.h>
 #include <string.h>
-#include "capture/conn.h"
+#include "capture/flow/conn.h"
 
 /* A SYN or RST this far from what was sent so far says nothing about how much was sent. */
 #define SEQ_JUMP_MAX (1 << 20)

@@ -4,7 +4,7 @@
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include "capture/pcapng_reader.h"
+#include "capture/file/pcapng_reader.h"
 #include "core/units.h"
 
 #define PCAP_USEC     0xa1b2c3d4u

@@ -4,9 +4,9 @@
 #define CAPTURE_FLOW_INTERNAL_H
 
 #include <string.h>
-#include "capture/conn.h"
-#include "capture/flow.h"
-#include "capture/packet.h"
+#include "capture/flow/conn.h"
+#include "capture/flow/flow.h"
+#include "capture/flow/packet.h"
 
 /* The two ends in the order of their bytes, so that both directions have one key. */
 struct flow_key {

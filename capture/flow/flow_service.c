@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "capture/flow_internal.h"
+#include "capture/flow/flow_internal.h"
 
 #define LOOKS_MAX 8 /* payloads of a direction that are looked at */
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "capture/process.h"
+#include "capture/sender/process.h"
 
 uint64_t process_hash(uint64_t x)
 {

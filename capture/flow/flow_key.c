@@ -7,7 +7,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 #include <sys/socket.h>
-#include "capture/flow_internal.h"
+#include "capture/flow/flow_internal.h"
 
 /* Makes the key; true when the sender is its second end. */
 static bool make_key(const struct packet *p, uint16_t sport, uint16_t dport, struct flow_key *k)

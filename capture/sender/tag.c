@@ -12,7 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include "capture/tag.h"
+#include "capture/sender/tag.h"
 #include "core/log.h"
 #include "rung_cgroup.skel.h"
 #include "rung_raw_tp.skel.h"
