@@ -14,15 +14,36 @@
 #define CAPTURE_CAPTURE_H
 
 #include "capture/fates.h"
+#include "capture/file/pcapng.h"
 #include "capture/flow/flow.h"
 #include "capture/sender/owner.h"
 #include "capture/sender/tag.h"
 #include "emu/emu.h"
 
+enum capture_format { CAPTURE_PCAPNG, CAPTURE_PCAP };
+
+/* A packet as it was written, for whoever looks on; in the capture's thread, so be quick. */
+struct capture_view {
+	const char *iface; /* "h1:h1-eth0" */
+	const struct pcapng_packet *packet;
+	const struct owner *owner; /* NULL: unknown */
+	const struct flow *flow;   /* NULL: of none */
+};
+typedef void capture_view_fn(void *arg, const struct capture_view *v);
+
 struct capture_opts {
 	int dir_fd;	     /* the folder that gets capture.pcapng, flows.csv and fates.csv */
 	uint32_t snaplen;    /* bytes of a packet kept */
 	uint64_t ring_bytes; /* 0: from the machine's memory */
+	const char *filter;  /* pcap-filter(7): which packets are written; NULL: all. Flows count all */
+	enum capture_format format;
+	/* A new file (capture-00002.pcapng …) at this size or age; 0: never. */
+	uint64_t rotate_bytes;
+	int64_t rotate_ns;
+	bool per_host;	     /* one file for each host and router, HOST.pcapng, beside capture.pcapng */
+	const struct flow_schema *const *schemas; /* more than flows.csv, NULL-terminated; NULL: none */
+	capture_view_fn *view; /* NULL: nobody looks on */
+	void *view_arg;
 };
 
 /* Totals so far; may be read from any thread while it runs. */

@@ -155,12 +155,15 @@ static void probe_bpf(struct finding *f)
 	enum tag_rung rung = TAG_RUNG_NONE;
 
 	net_init(&net);
-	if (!tag_open(&net, TAG_RUNG_RAW_TP, &tag, &err)) {
+	if (!tag_open(&net, TAG_RUNG_BEST, &tag, &err)) {
 		rung = tag_rung_of(tag);
 		tag_close(tag);
 	}
 	net_free(&net);
 	switch (rung) {
+	case TAG_RUNG_FENTRY:
+		snprintf(f->what, sizeof(f->what), "fentry: the process of every send, known before it");
+		break;
 	case TAG_RUNG_RAW_TP:
 		snprintf(f->what, sizeof(f->what), "raw_tp: the process of every send");
 		break;

@@ -29,6 +29,19 @@ struct pcapng_packet {
 	const uint8_t *data;
 	const char *comment; /* not NUL-terminated; NULL: none */
 	size_t comment_len;
+	/*
+	 * Who sent it, as newer readers show it: option 8 (IETF draft) and Apple's option 0x8001, whose
+	 * process block is written once for each. pid 0: none.
+	 */
+	uint32_t pid;
+	const char *comm;
+};
+
+/* A name for the name resolution block (NRB). */
+struct pcapng_name {
+	uint8_t family; /* AF_INET, AF_INET6 */
+	uint8_t ip[16];
+	const char *name;
 };
 
 /*
@@ -45,6 +58,13 @@ int pcapng_write(struct pcapng_writer *w, const struct pcapng_packet *p,
 		 uint64_t *ret_comment_pos);
 /* Overwrites the comment at pos, of the same length, whether still buffered or on disk. */
 int pcapng_patch_comment(struct pcapng_writer *w, uint64_t pos, const char *comment, size_t len);
+/* Which names the addresses have; before the first packet. */
+int pcapng_write_names(struct pcapng_writer *w, const struct pcapng_name *names, size_t n);
+/*
+ * TLS secrets in the format of SSLKEYLOGFILE, for a decryption secrets block (DSB). Readers decrypt what
+ * comes behind it, so pcapng_close() puts it in front of the packets.
+ */
+int pcapng_add_secrets(struct pcapng_writer *w, const char *keys, size_t len);
 int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, int64_t start, int64_t end,
 		       uint64_t received, uint64_t dropped);
 int pcapng_flush(struct pcapng_writer *w);

@@ -23,7 +23,8 @@ struct flow_packet {
 	int64_t ts;
 	uint32_t iface; /* any number that names the vantage, e.g. index in net->ifaces */
 	uint32_t caplen, len;
-	const uint8_t *data; /* Ethernet */
+	const uint8_t *data; /* from the link header on */
+	uint16_t linktype;   /* LINKTYPE_*; 0 and 1: Ethernet */
 	uint32_t owner;	     /* 0: unknown */
 };
 
@@ -36,6 +37,9 @@ struct flow_addr {
 struct flow_side {
 	uint64_t pkts, ip_bytes; /* IP total length summed */
 	uint64_t bytes;		 /* payload: TCP by sequence numbers, UDP and ICMP summed */
+	uint64_t retransmits;	 /* TCP segments whose payload was seen before, in whole or part */
+	uint64_t out_of_order;	 /* TCP segments that fill a gap before what was seen */
+	uint64_t fragments;	 /* IP fragments, the first ones included */
 	uint32_t owner;		 /* of its first packet that had a process, else its kernel */
 };
 
@@ -45,6 +49,7 @@ struct flow {
 	uint8_t family;	 /* AF_INET, AF_INET6 */
 	uint8_t proto;	 /* IPPROTO_* */
 	uint32_t iface;	 /* vantage */
+	uint16_t vlan;	 /* outermost 802.1Q id of its first packet; 0: none */
 	struct flow_addr orig, resp;
 	int64_t first, last; /* ns */
 	struct flow_side side[2]; /* 0: originator */
@@ -62,9 +67,20 @@ void flow_ports(const struct packet *p, uint16_t *ret_src, uint16_t *ret_dst);
 /* "tcp", "udp", "icmp" or Zeek's "unknown_transport". */
 const char *flow_proto_name(uint8_t proto);
 
+struct flow_schema;
+
 struct flow_opts {
 	/* Idle times after which the same addresses are a new flow, ns; 0: Zeek's defaults. */
 	int64_t tcp_idle, udp_idle, icmp_idle; /* 5 min, 1 min, 1 min */
+	/* Age at which a flow ends although it goes on, ns (NetFlow's active timeout); 0: none. */
+	int64_t active;
+	/* The schema whose state is kept beside each flow; NULL: none. */
+	const struct flow_schema *schema;
+	/*
+	 * Called with each flow that has ended (timed out, or replaced by the next of its addresses), which
+	 * is freed after; so memory holds the live flows only. NULL: all are kept, for flow_table_each().
+	 */
+	int (*ended)(void *arg, const struct flow *f);
 	/* The interface whose host has this source address, or FLOW_NO_IFACE; NULL: first seen. */
 	uint32_t (*vantage)(void *arg, uint8_t family, const uint8_t *ip);
 	void *arg;
@@ -82,7 +98,9 @@ int flow_table_add(struct flow_table *t, const struct flow_packet *p, struct flo
 /* The flow that a packet would be added to, or NULL; nothing is added or changed. */
 const struct flow *flow_table_find(struct flow_table *t, const struct flow_packet *fp);
 size_t flow_table_count(const struct flow_table *t);
-/* In order of first packet. */
+/* The schema's state beside a flow of a table that keeps one. */
+const void *flow_schema_state(const struct flow_table *t, const struct flow *f);
+/* In order of first packet. With opts.ended: ends all that live, each handed to it. */
 typedef int flow_fn(void *arg, const struct flow *f);
 int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg);
 

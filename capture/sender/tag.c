@@ -17,7 +17,7 @@
 #include "rung_cgroup.skel.h"
 #include "rung_raw_tp.skel.h"
 
-const char *const tag_rung_name[] = { "none", "cgroup", "raw_tp" };
+const char *const tag_rung_name[] = { "none", "cgroup", "raw_tp", "fentry" };
 
 #define MAX_LINKS 16
 

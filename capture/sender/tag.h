@@ -12,11 +12,13 @@
 #include "emu/net.h"
 
 enum tag_rung {
-	TAG_RUNG_NONE,	 /* no BPF: packets carry no owner */
+	TAG_RUNG_NONE,	 /* no BPF: packets carry no owner; it is inferred, see infer.h */
 	TAG_RUNG_CGROUP, /* the program, by the cgroup of the socket's creator */
 	TAG_RUNG_RAW_TP, /* the process, in the context of each send (Linux 6.3, BTF) */
+	TAG_RUNG_FENTRY, /* the process, before each send (BTF, trampolines) */
 };
-extern const char *const tag_rung_name[]; /* "none", "cgroup", "raw_tp" */
+#define TAG_RUNG_BEST TAG_RUNG_FENTRY
+extern const char *const tag_rung_name[]; /* "none", "cgroup", "raw_tp", "fentry" */
 
 struct tag;
 

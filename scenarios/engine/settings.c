@@ -16,12 +16,12 @@ static int load_rung(struct uses *u, const struct net *net, const struct ini_key
 {
 	const char *near;
 
-	for (int i = TAG_RUNG_NONE; i <= TAG_RUNG_RAW_TP; i++)
+	for (int i = TAG_RUNG_NONE; i <= TAG_RUNG_BEST; i++)
 		if (!strcmp(k->value, tag_rung_name[i])) {
 			u->rung = (enum tag_rung)i;
 			return 0;
 		}
-	near = err_nearest(k->value, tag_rung_name, TAG_RUNG_RAW_TP + 1);
+	near = err_nearest(k->value, tag_rung_name, TAG_RUNG_BEST + 1);
 	return err_at(err, net->file, k->line, near ? "rung = %s: did you mean '%s'?" :
 						      "rung = %s: use none, cgroup or raw_tp%s",
 		      k->value, near ? near : "");
@@ -130,7 +130,7 @@ void settings_print_capture(void *arg, const struct net *net, FILE *f)
 		units_format_size(buf, sizeof(buf), u->snaplen));
 	if (u->ring_bytes)
 		fprintf(f, "ring = %s\n", units_format_size(buf, sizeof(buf), u->ring_bytes));
-	if (u->rung != TAG_RUNG_RAW_TP)
+	if (u->rung != TAG_RUNG_BEST)
 		fprintf(f, "rung = %s\n", tag_rung_name[u->rung]);
 }
 

@@ -18,7 +18,7 @@ void uses_init(struct uses *u)
 {
 	memset(u, 0, sizeof(*u));
 	u->snaplen = SNAPLEN_MAX;
-	u->rung = TAG_RUNG_RAW_TP;
+	u->rung = TAG_RUNG_BEST;
 }
 
 static void use_clear(struct use *use)
