@@ -34,6 +34,7 @@ static uint32_t min32(uint32_t a, uint32_t b)
 static void set_payload(struct packet *p, const uint8_t *l4, uint32_t cap, uint32_t len,
 			uint32_t hlen)
 {
+	p->l4_hlen = (uint8_t)hlen;
 	p->payload_len = len > hlen ? len - hlen : 0;
 	p->payload_cap = cap > hlen ? min32(cap - hlen, p->payload_len) : 0;
 	p->payload = p->payload_cap ? l4 + hlen : NULL;
@@ -113,6 +114,7 @@ static int parse_ipv4(const uint8_t *ip, uint32_t cap, uint32_t len, struct pack
 		return 0;
 	frag = be16(ip + 6);
 	p->family = AF_INET;
+	p->ttl = ip[8];
 	p->proto = ip[9];
 	p->frag_id = be16(ip + 4);
 	p->fragment = frag & 0x3fff;
@@ -158,6 +160,7 @@ static int parse_ipv6(const uint8_t *ip, uint32_t cap, uint32_t len, struct pack
 	memcpy(p->src, ip + 8, 16);
 	memcpy(p->dst, ip + 24, 16);
 	p->ip_len = total;
+	p->ttl = ip[7];
 	next = ip[6];
 	for (int i = 0; i < IPV6_EXT_MAX && !p->later_fragment; i++) {
 		elen = ipv6_ext_len(next, ip + off, cap - off);

@@ -17,6 +17,9 @@
 #define TCP_RST 0x04
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
+#define TCP_URG 0x20
+#define TCP_ECE 0x40
+#define TCP_CWR 0x80
 
 struct packet {
 	uint8_t family;	       /* AF_INET, AF_INET6 */
@@ -30,6 +33,8 @@ struct packet {
 	uint8_t src[16], dst[16]; /* IPv4 in the first four bytes, the rest 0 */
 	uint16_t sport, dport; /* host byte order */
 	uint32_t frag_id;
+	uint8_t ttl;	       /* time to live; IPv6: hop limit */
+	uint8_t l4_hlen;       /* bytes of the transport header, 0 where none is known */
 	uint32_t ip_len;       /* IP header and all behind it, on the wire */
 	uint32_t payload_len;  /* behind the transport header, on the wire */
 	uint32_t payload_cap;  /* of these, bytes captured */

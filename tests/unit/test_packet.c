@@ -35,6 +35,8 @@ static void test_tcp(void **state)
 	assert_int_equal(p.ack, 0x0a0b0c0d);
 	assert_int_equal(p.flags, TCP_PSH | TCP_ACK);
 	assert_int_equal(p.window, 1000);
+	assert_int_equal(p.ttl, 64);
+	assert_int_equal(p.l4_hlen, 20);
 	assert_int_equal(p.ip_len, 45);
 	assert_int_equal(p.payload_len, 5);
 	assert_memory_equal(p.payload, "hello", 5);
@@ -148,6 +150,8 @@ static void test_ipv6_extensions(void **state)
 	assert_int_equal(parse(&f, &p), 1);
 	assert_int_equal(p.family, AF_INET6);
 	assert_int_equal(p.ip_len, 40 + 11);
+	assert_int_equal(p.ttl, 64);
+	assert_int_equal(p.l4_hlen, 8);
 	add_ext(&f, IPPROTO_AH, auth, sizeof(auth));
 	add_ext(&f, IPPROTO_FRAGMENT, first, 8);
 	add_ext(&f, IPPROTO_ROUTING, routing, 8);
