@@ -38,11 +38,13 @@ static size_t put_who(char *buf, size_t size, const struct net *net, const struc
 	if (!owner) {
 		n = snprintf(buf, size, "host=?");
 	} else if (owner->kernel) {
-		n = snprintf(buf, size, "host=%s kernel", net->nodes[owner->node].name);
+		n = snprintf(buf, size, "host=%s kernel owner=%u", net->nodes[owner->node].name,
+			     owner->id);
 	} else {
 		utf8_clean(comm, sizeof(comm), owner->comm, "");
-		n = snprintf(buf, size, "host=%s pid=%u comm=%s", net->nodes[owner->node].name,
-			     __atomic_load_n(&owner->pid, __ATOMIC_RELAXED), comm);
+		n = snprintf(buf, size, "host=%s pid=%u comm=%s owner=%u",
+			     net->nodes[owner->node].name,
+			     __atomic_load_n(&owner->pid, __ATOMIC_RELAXED), comm, owner->id);
 	}
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }

@@ -1,5 +1,8 @@
 /*
- * The text beside each packet: "host=h1 pid=812 comm=lftp scenario=ftp/get activity=17".
+ * The text beside each packet: "host=h1 pid=812 comm=lftp owner=8209 scenario=ftp/get activity=17".
+ *
+ * owner is the packet's key to owners.csv. A process names itself as it likes, spaces and "owner=1"
+ * included, but nothing behind the last " owner=" is of its making: so comm ends there.
  *
  * Its second half comes from the packet's flow, and a flow that the server opens (FTP's active mode)
  * is known to belong to an activity only when the client answers. So a packet of a flow with no
@@ -32,5 +35,16 @@ void comment_wait(struct flow *flow, uint64_t pos, const struct comment *c);
 int comment_complete(struct flow *flow, struct pcapng_writer *w);
 bool comment_may_wait(const struct flow *flow);
 void comment_forget(struct flow *flow);
+
+/* What a comment says; the strings are in text, NULL: it does not say. */
+struct comment_said {
+	char text[COMMENT_MAX + 1];
+	const char *host, *comm, *scenario, *sub, *confidence;
+	bool kernel;
+	uint32_t pid, owner, activity; /* 0: it does not say */
+};
+
+/* False for one that is not of our making, e.g. of a person; what *ret holds is then of no use. */
+bool comment_read(const char *text, size_t len, struct comment_said *ret);
 
 #endif
