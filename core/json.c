@@ -190,6 +190,12 @@ void json_bool(struct json *j, bool v)
 	fputs(v ? "true" : "false", j->f);
 }
 
+void json_raw(struct json *j, const char *s)
+{
+	separate(j);
+	fputs(s, j->f);
+}
+
 void json_kv_str(struct json *j, const char *key, const char *s)
 {
 	json_key(j, key);

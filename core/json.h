@@ -33,6 +33,7 @@ void json_int(struct json *j, int64_t v);
 void json_uint(struct json *j, uint64_t v);
 void json_num(struct json *j, double v); /* not finite: null */
 void json_bool(struct json *j, bool v);
+void json_raw(struct json *j, const char *s); /* a value that is JSON already, e.g. a long decimal */
 
 /* key and value in one */
 void json_kv_str(struct json *j, const char *key, const char *s);

@@ -17,10 +17,12 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include "capture/flow/flow_internal.h"
+#include "capture/flow/schema.h"
 #include "core/units.h"
 
 #define CHUNK_ROWS   1024
 #define SLOTS_MIN    4096
+#define ALIGN	     16 /* of a schema's state */
 
 /* An empty slot has entry NULL. The hash is kept so that growing and misses touch no rows. */
 struct slot {
@@ -34,7 +36,8 @@ struct flow_table {
 	uint64_t seed[2]; /* so that nobody can aim packets at one slot */
 	struct slot *slots;
 	size_t n_slots, n_used; /* a power of two */
-	struct flow_entry **chunks;
+	size_t row_size;   /* a struct flow_entry and the schemas' states behind it */
+	uint8_t **chunks;
 	size_t n_chunks, chunks_size;
 	size_t n;
 	struct flow_frags frags;
@@ -45,6 +48,16 @@ static uint64_t key_hash(const struct flow_table *t, const struct flow_key *k)
 {
 	_Static_assert(sizeof(struct flow_key) == 40, "hashed as five words");
 	return flow_hash(t->seed, k, 5);
+}
+
+static size_t aligned(size_t n)
+{
+	return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static size_t state_size(const struct flow_schema *s)
+{
+	return aligned(s->state_size);
 }
 
 struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *owners)
@@ -62,6 +75,9 @@ struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *o
 	if (!t->opts.icmp_idle)
 		t->opts.icmp_idle = 60 * NSEC_PER_SEC;
 	t->owners = owners;
+	t->row_size = aligned(sizeof(struct flow_entry));
+	for (size_t i = 0; t->opts.schemas && t->opts.schemas[i]; i++)
+		t->row_size += state_size(t->opts.schemas[i]);
 	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
 		t->seed[0] = t->seed[1] = (uint64_t)units_now_mono();
 	t->seed[1] |= 1;
@@ -119,6 +135,11 @@ static int grow_slots(struct flow_table *t)
 	return 0;
 }
 
+static struct flow_entry *row_at(const struct flow_table *t, size_t i)
+{
+	return (struct flow_entry *)(t->chunks[i / CHUNK_ROWS] + i % CHUNK_ROWS * t->row_size);
+}
+
 /* A new, zeroed row at the end of the list. */
 static struct flow_entry *new_entry(struct flow_table *t)
 {
@@ -127,19 +148,19 @@ static struct flow_entry *new_entry(struct flow_table *t)
 	if (t->n == t->n_chunks * CHUNK_ROWS) {
 		if (t->n_chunks == t->chunks_size) {
 			size_t size = t->chunks_size ? t->chunks_size * 2 : 64;
-			struct flow_entry **c = reallocarray(t->chunks, size, sizeof(*c));
+			uint8_t **c = reallocarray(t->chunks, size, sizeof(*c));
 
 			if (!c)
 				return NULL;
 			t->chunks = c;
 			t->chunks_size = size;
 		}
-		t->chunks[t->n_chunks] = calloc(CHUNK_ROWS, sizeof(struct flow_entry));
+		t->chunks[t->n_chunks] = calloc(CHUNK_ROWS, t->row_size);
 		if (!t->chunks[t->n_chunks])
 			return NULL;
 		t->n_chunks++;
 	}
-	e = &t->chunks[t->n / CHUNK_ROWS][t->n % CHUNK_ROWS];
+	e = row_at(t, t->n);
 	e->flow.number = ++t->n;
 	return e;
 }
@@ -296,6 +317,58 @@ static void add_owner(struct flow_table *t, struct flow_entry *e, int dir, uint3
 	set_scenario(e);
 }
 
+/* The state of the schema behind the row; *at is where the first begins, and then the next. */
+static void *next_state(const struct flow_schema *schema, size_t *at, const struct flow_entry *e)
+{
+	uint8_t *state = (uint8_t *)e + *at;
+
+	*at += state_size(schema);
+	return state;
+}
+
+const void *flow_schema_state(const struct flow_table *t, const struct flow *f,
+			      const struct flow_schema *schema)
+{
+	size_t at = aligned(sizeof(struct flow_entry));
+
+	for (size_t i = 0; t->opts.schemas && t->opts.schemas[i]; i++) {
+		void *state = next_state(t->opts.schemas[i], &at, flow_entry(f));
+
+		if (t->opts.schemas[i] == schema)
+			return schema->state_size ? state : NULL;
+	}
+	return NULL;
+}
+
+static void show_schemas(struct flow_table *t, struct flow_entry *e, int dir,
+			 const struct packet *p, const struct flow_packet *fp)
+{
+	size_t at = aligned(sizeof(struct flow_entry));
+
+	for (size_t i = 0; t->opts.schemas[i]; i++) {
+		const struct flow_schema *s = t->opts.schemas[i];
+		void *state = next_state(s, &at, e);
+
+		if (s->packet)
+			s->packet(state, &e->flow, dir, fp, p);
+	}
+}
+
+static void reset_schemas(struct flow_table *t, struct flow_entry *e)
+{
+	size_t at = aligned(sizeof(struct flow_entry));
+
+	for (size_t i = 0; t->opts.schemas && t->opts.schemas[i]; i++) {
+		const struct flow_schema *s = t->opts.schemas[i];
+		void *state = next_state(s, &at, e);
+
+		if (s->reset)
+			s->reset(state);
+		else
+			memset(state, 0, s->state_size);
+	}
+}
+
 static void count(struct flow_table *t, struct flow_entry *e, int dir, const struct packet *p,
 		  const struct flow_packet *fp)
 {
@@ -315,6 +388,8 @@ static void count(struct flow_table *t, struct flow_entry *e, int dir, const str
 		if (f->proto == IPPROTO_UDP)
 			conn_add_udp(&e->conn, dir, p, &h);
 	}
+	if (t->opts.schemas)
+		show_schemas(t, e, dir, p, fp);
 	if (!p->payload_cap || p->later_fragment)
 		return;
 	flow_look(e, dir, p);
@@ -323,7 +398,8 @@ static void count(struct flow_table *t, struct flow_entry *e, int dir, const str
 }
 
 /* The first packet of the true vantage: what was counted elsewhere goes. */
-static void settle(struct flow_entry *e, const struct packet *p, const struct flow_packet *fp)
+static void settle(struct flow_table *t, struct flow_entry *e, const struct packet *p,
+		   const struct flow_packet *fp)
 {
 	struct flow *f = &e->flow;
 
@@ -337,6 +413,7 @@ static void settle(struct flow_entry *e, const struct packet *p, const struct fl
 	e->provisional = false;
 	e->looked[0] = e->looked[1] = 0;
 	start_history(e, is_syn_ack(p));
+	reset_schemas(t, e);
 }
 
 /* A row for the packet in the slot, whose older row stays in the list. */
@@ -398,7 +475,7 @@ int flow_table_add(struct flow_table *t, const struct flow_packet *fp, struct fl
 		start_flow(t, e, &k, second, &p, fp);
 		dir = dir_of(e, second);
 	} else if (e->provisional && fp->iface == e->want) {
-		settle(e, &p, fp);
+		settle(t, e, &p, fp);
 	}
 	add_owner(t, e, dir, fp->owner);
 	if (fp->iface == e->flow.iface)
@@ -432,7 +509,7 @@ size_t flow_table_count(const struct flow_table *t)
 int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		int r = fn(arg, &t->chunks[i / CHUNK_ROWS][i % CHUNK_ROWS].flow);
+		int r = fn(arg, &row_at(t, i)->flow);
 
 		if (r)
 			return r;

@@ -39,6 +39,7 @@ struct flow_side {
 	uint64_t bytes;		 /* payload: TCP by sequence numbers, UDP and ICMP summed */
 	uint64_t retransmits;	 /* TCP segments whose payload was seen before, in whole or part */
 	uint64_t out_of_order;	 /* TCP segments that fill a gap before what was seen */
+	uint64_t missed;	 /* TCP payload that the peer acknowledged and that was never seen */
 	uint64_t fragments;	 /* IP fragments, the first ones included */
 	uint32_t owner;		 /* of its first packet that had a process, else its kernel */
 };
@@ -74,8 +75,8 @@ struct flow_opts {
 	int64_t tcp_idle, udp_idle, icmp_idle; /* 5 min, 1 min, 1 min */
 	/* Age at which a flow ends although it goes on, ns (NetFlow's active timeout); 0: none. */
 	int64_t active;
-	/* The schema whose state is kept beside each flow; NULL: none. */
-	const struct flow_schema *schema;
+	/* The schemas whose states are kept beside each flow, NULL-terminated; NULL: none. */
+	const struct flow_schema *const *schemas;
 	/*
 	 * Called with each flow that has ended (timed out, or replaced by the next of its addresses), which
 	 * is freed after; so memory holds the live flows only. NULL: all are kept, for flow_table_each().
@@ -98,8 +99,9 @@ int flow_table_add(struct flow_table *t, const struct flow_packet *p, struct flo
 /* The flow that a packet would be added to, or NULL; nothing is added or changed. */
 const struct flow *flow_table_find(struct flow_table *t, const struct flow_packet *fp);
 size_t flow_table_count(const struct flow_table *t);
-/* The schema's state beside a flow of a table that keeps one. */
-const void *flow_schema_state(const struct flow_table *t, const struct flow *f);
+/* The state beside a flow of one of the table's schemas; NULL where it keeps none. */
+const void *flow_schema_state(const struct flow_table *t, const struct flow *f,
+			      const struct flow_schema *schema);
 /* In order of first packet. With opts.ended: ends all that live, each handed to it. */
 typedef int flow_fn(void *arg, const struct flow *f);
 int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg);

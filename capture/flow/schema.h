@@ -37,6 +37,12 @@ struct flow_schema {
 	int (*footer)(FILE *out);
 };
 
+/* "benign" or "attack", of the flow's activity or else its class; NULL where neither is known. */
+const char *flow_label(const struct flow *f);
+/* "10.0.0.1" or "fd00::1", into buf of FLOW_ADDR_SIZE, which is returned. */
+#define FLOW_ADDR_SIZE 46
+const char *flow_addr_text(uint8_t family, const uint8_t *ip, char *buf);
+
 extern const struct flow_schema schema_detnet, schema_zeek, schema_cic, schema_netflow,
 	schema_netflow_v3;
 /* NULL-terminated. */

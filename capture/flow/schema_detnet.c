@@ -1,10 +1,11 @@
-/* Writes flows.csv: Zeek's columns, then who was at each end and what it was for. */
+/* The schema of flows.csv: Zeek's columns, then who was at each end and what it was for. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include "capture/flow/flow_internal.h"
+#include "capture/flow/schema.h"
 #include "core/csv.h"
 
 static const char *const columns[] = {
@@ -21,21 +22,6 @@ int flow_write_csv_header(FILE *f)
 	csv_open(&c, f);
 	csv_row(&c, columns, ARRAY_SIZE(columns));
 	return ferror(f) ? -EIO : 0;
-}
-
-const char *flow_proto_name(uint8_t proto)
-{
-	switch (proto) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return "icmp";
-	default:
-		return "unknown_transport";
-	}
 }
 
 static const char *host_of(const struct net *net, uint8_t family, const uint8_t *ip)
@@ -59,9 +45,9 @@ static const char *host_of_owner(const struct net *net, struct owners *owners, u
 
 static void write_addr(struct csv *c, uint8_t family, const struct flow_addr *a)
 {
-	char buf[INET6_ADDRSTRLEN];
+	char buf[FLOW_ADDR_SIZE];
 
-	csv_str(c, inet_ntop(family, a->ip, buf, sizeof(buf)));
+	csv_str(c, flow_addr_text(family, a->ip, buf));
 	csv_uint(c, a->port);
 }
 
@@ -92,12 +78,7 @@ static void write_vantage(struct csv *c, const struct flow *fl, const struct net
 static void write_label(struct csv *c, const struct flow *fl)
 {
 	const struct activity_label *a = fl->activity;
-	const char *label = NULL;
 
-	if (a)
-		label = a->attack ? "attack" : "benign";
-	else if (fl->class)
-		label = strcmp(fl->class, "benign") ? "attack" : "benign";
 	if (a)
 		csv_uint(c, a->id);
 	else
@@ -105,7 +86,7 @@ static void write_label(struct csv *c, const struct flow *fl)
 	csv_str(c, fl->scenario);
 	csv_str(c, a ? a->sub : NULL);
 	csv_str(c, fl->class);
-	csv_str(c, label);
+	csv_str(c, flow_label(fl));
 }
 
 static void write_hosts(struct csv *c, const struct flow *fl, const struct net *net,
@@ -154,3 +135,16 @@ int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *
 	csv_end(&c);
 	return ferror(f) ? -EIO : 0;
 }
+
+static int row(const void *state, const struct flow *f, const struct flow_labels *labels, FILE *out)
+{
+	return flow_write_csv(f, labels ? labels->net : NULL, labels ? labels->owners : NULL, out);
+}
+
+const struct flow_schema schema_detnet = {
+	.name = "detnet",
+	.brief = "CSV in Zeek's terms, then senders, labels and counts of what went wrong on the way",
+	.file = "flows.csv",
+	.header = flow_write_csv_header,
+	.row = row,
+};

@@ -1,0 +1,202 @@
+/* detnet flows: the flows of any capture, in one pass, by one of the schemas. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "capture/file/pcapng.h"
+#include "capture/flow/flow.h"
+#include "capture/flow/schema.h"
+#include "cli/command.h"
+#include "cli/flows_json.h"
+#include "core/log.h"
+#include "core/units.h"
+
+#define OUT_BUFFER (256 * 1024)
+
+struct flows {
+	struct call *call;
+	const struct flow_schema *schema;
+	const struct flow_schema *schemas[2]; /* the same, as the table wants them */
+	struct flow_table *table;
+	FILE *out;
+	FILE *rows; /* what the schema writes into: out, or what becomes JSON */
+	struct flows_json json;
+	uint64_t packets, no_flow;
+};
+
+static int write_flow(void *arg, const struct flow *f)
+{
+	static const struct flow_labels nobody;
+	struct flows *fs = arg;
+	const void *state = flow_schema_state(fs->table, f, fs->schema);
+	int r = fs->schema->row(state, f, &nobody, fs->rows);
+
+	return r || !fs->call->json ? r : flows_json_row(&fs->json);
+}
+
+static int read_packets(struct flows *fs, const char *path)
+{
+	struct pcapng_packet p;
+	struct pcapng_reader *r;
+	int e = pcapng_open(path, &r, &fs->call->err);
+
+	if (e)
+		return e;
+	while ((e = pcapng_next(r, &p, &fs->call->err)) > 0) {
+		struct flow_packet fp = {
+			.ts = p.ts,
+			.iface = p.iface,
+			.caplen = p.caplen,
+			.len = p.len,
+			.data = p.data,
+			.linktype = pcapng_iface(r, p.iface)->linktype,
+		};
+
+		fs->packets++;
+		e = flow_table_add(fs->table, &fp, NULL);
+		if (e < 0) {
+			err_sys(&fs->call->err, -e, "%s", path);
+			break;
+		}
+		fs->no_flow += !e;
+	}
+	pcapng_reader_close(r);
+	return e;
+}
+
+/* The flows of a file that ends too early are written all the same; the error is told at the end. */
+static int write_flows(struct flows *fs, const char *path)
+{
+	int e = fs->schema->header(fs->rows), bad;
+
+	if (!e && fs->call->json)
+		e = flows_json_header(&fs->json);
+	if (e)
+		return err_sys(&fs->call->err, -e, "the flows of %s", path);
+	bad = read_packets(fs, path);
+	e = flow_table_each(fs->table, write_flow, fs);
+	if (!e && fs->schema->footer && !fs->call->json)
+		e = fs->schema->footer(fs->rows);
+	if (e && !bad)
+		return err_sys(&fs->call->err, -e, "the flows of %s", path);
+	log_info("%" PRIu64 " packets, %" PRIu64 " of them of no flow; %zu flows", fs->packets,
+		 fs->no_flow, flow_table_count(fs->table));
+	return bad ? bad : e;
+}
+
+/* "5min", or "never" for flows that idleness does not end. */
+static int parse_timeout(struct call *call, const char *option, int64_t *ret)
+{
+	const char *text = call_value(call, option), *why;
+	int64_t ns;
+
+	if (!text)
+		return 0;
+	if (!strcmp(text, "never")) {
+		*ret = INT64_MAX;
+		return 0;
+	}
+	if (units_parse_time(text, &ns, &why))
+		return err_usage(&call->err, "--%s %s: %s", option, text, why);
+	if (!ns)
+		return err_usage(&call->err, "--%s %s: must be more than 0, or \"never\"", option,
+				 text);
+	*ret = ns;
+	return 0;
+}
+
+static int parse_options(struct flows *fs, struct flow_opts *opts)
+{
+	struct call *call = fs->call;
+	const char *name = call_value(call, "schema"), *names[16], *near;
+	size_t n = 0;
+
+	parse_timeout(call, "tcp-idle", &opts->tcp_idle);
+	parse_timeout(call, "udp-idle", &opts->udp_idle);
+	parse_timeout(call, "icmp-idle", &opts->icmp_idle);
+	parse_timeout(call, "active", &opts->active);
+	fs->schema = name ? flow_schema_find(name) : &schema_detnet;
+	if (!fs->schema) {
+		for (; flow_schemas[n] && n < ARRAY_SIZE(names); n++)
+			names[n] = flow_schemas[n]->name;
+		near = err_nearest(name, names, n);
+		err_usage(&call->err, "there is no schema '%s'; %s%s%s", name,
+			  near ? "did you mean '" : "see: detnet flows --help", near ? near : "",
+			  near ? "'?" : "");
+	}
+	return call->err.n ? -EINVAL : 0;
+}
+
+static int open_out(struct flows *fs)
+{
+	const char *path = call_value(fs->call, "output");
+
+	fs->out = path ? fopen(path, "we") : stdout;
+	if (!fs->out)
+		return err_sys(&fs->call->err, errno, "%s", path);
+	setvbuf(fs->out, NULL, _IOFBF, OUT_BUFFER);
+	fs->rows = fs->call->json ? flows_json_open(&fs->json, fs->out) : fs->out;
+	return fs->rows ? 0 : err_sys(&fs->call->err, ENOMEM, "the flows");
+}
+
+static int close_out(struct flows *fs)
+{
+	int r;
+
+	if (fs->json.n_columns && flow_table_count(fs->table))
+		json_close(&fs->json.json);
+	flows_json_close(&fs->json);
+	if (!fs->out || fs->out == stdout)
+		return 0;
+	r = ferror(fs->out);
+	if (fclose(fs->out) || r)
+		return err_sys(&fs->call->err, errno ? errno : EIO, "%s",
+			       call_value(fs->call, "output"));
+	return 0;
+}
+
+static int run(struct call *call)
+{
+	const char *path = strcmp(call->args[0], "-") ? call->args[0] : "/dev/stdin";
+	struct flows fs = { .call = call };
+	struct flow_opts opts = { .arg = &fs };
+
+	if (parse_options(&fs, &opts))
+		return err_exit(&call->err);
+	fs.schemas[0] = fs.schema;
+	opts.schemas = fs.schemas;
+	fs.table = flow_table_new(&opts, NULL);
+	if (!fs.table)
+		err_sys(&call->err, ENOMEM, "%s", path);
+	else if (!open_out(&fs))
+		write_flows(&fs, path);
+	close_out(&fs);
+	flow_table_free(fs.table);
+	return err_exit(&call->err);
+}
+
+static const struct option_row options[] = {
+	{ .name = "schema", .arg = "NAME", .help = "Which columns: detnet (the default) or zeek." },
+	{ .letter = 'o', .name = "output", .arg = "OUT", .help = "Write to this file." },
+	{ .name = "tcp-idle", .arg = "TIME",
+	  .help = "End a TCP flow that was idle so long (5min), or never." },
+	{ .name = "udp-idle", .arg = "TIME",
+	  .help = "The same for UDP and what is neither TCP nor ICMP (1min)." },
+	{ .name = "icmp-idle", .arg = "TIME", .help = "The same for ICMP (1min)." },
+	{ .name = "active", .arg = "TIME",
+	  .help = "End a flow of this age, though it goes on (never)." },
+	OPTION_JSON,
+	{ 0 },
+};
+
+const struct command cmd_flows = {
+	.name = "flows",
+	.synopsis = "FILE [--schema NAME] [-o OUT] [--json]",
+	.brief = "Write down the flows of a capture",
+	.help = "Reads a pcap or pcapng file, or standard input if FILE is '-', in one pass, and writes a\n"
+		"row for each bidirectional flow. Root is not needed, and the capture need not be detnet's.",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};
