@@ -40,9 +40,14 @@ static int add_ifaces(struct capture *c, const struct emu *e)
 		r = -ENOMEM;
 	for (uint32_t i = 0; i < net->n_links && r == 0; i++) {
 		char name[TAP_NAME_SIZE], descr[TAP_DESCR_SIZE];
+		struct pcapng_iface_info info;
 
 		tap_describe(net, i, name, descr);
-		r = pcapng_add_iface(c->writer, name, descr, c->opts.snaplen);
+		tap_iface_info(net, i, &info);
+		info.name = name;
+		info.descr = descr;
+		info.snaplen = c->opts.snaplen;
+		r = pcapng_add_iface(c->writer, &info);
 		if (r < 0)
 			return r;
 		r = 0;

@@ -1,7 +1,9 @@
 /* Which interface index is captured for which link. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include "capture/tap.h"
 #include "core/cleanup.h"
 
@@ -33,6 +35,39 @@ void tap_describe(const struct net *net, uint32_t link, char name[TAP_NAME_SIZE]
 	snprintf(descr, TAP_DESCR_SIZE, "%s%s%s to %s:%s", ifc->addr ? "" : "switch port",
 		 ifc->addr ? "address " : "", ifc->addr ? net_format_addr(addr, ifc->addr) : "",
 		 net->nodes[far->node].name, far->name);
+}
+
+void tap_iface_info(const struct net *net, uint32_t link, struct pcapng_iface_info *ret)
+{
+	const struct iface *ifc = &net->ifaces[tap_naming_iface(net, link)];
+	const struct link *l = &net->links[link];
+
+	*ret = (struct pcapng_iface_info){
+		.mac = ifc->mac,
+		.addr = ifc->addr,
+		.prefix = ifc->prefix,
+		.tx_speed = l->shape[ifc->end].rate,
+		.rx_speed = l->shape[!ifc->end].rate,
+	};
+}
+
+struct pcapng_name *tap_names(const struct net *net, size_t *ret_n)
+{
+	struct pcapng_name *names = calloc(net->n_ifaces + 1, sizeof(*names));
+	size_t n = 0;
+
+	for (size_t i = 0; names && i < net->n_ifaces; i++) {
+		const struct iface *ifc = &net->ifaces[i];
+		uint32_t addr = htonl(ifc->addr);
+
+		if (!ifc->addr)
+			continue;
+		names[n].family = AF_INET;
+		memcpy(names[n].ip, &addr, sizeof(addr));
+		names[n++].name = net->nodes[ifc->node].name;
+	}
+	*ret_n = n;
+	return names;
 }
 
 int taps_init(struct taps *t, const struct net *net)

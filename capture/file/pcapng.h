@@ -31,10 +31,25 @@ struct pcapng_packet {
 	size_t comment_len;
 	/*
 	 * Who sent it, as newer readers show it: option 8 (IETF draft) and Apple's option 0x8001, whose
-	 * process block is written once for each. pid 0: none.
+	 * process block is written once for each process. pid 0: none. process tells apart for the writer
+	 * what may have the same pid (an owner's id); 0: there is no such block. A reader leaves it 0.
 	 */
 	uint32_t pid;
-	const char *comm;
+	uint32_t process;
+	const char *comm; /* NULL: not known */
+};
+
+#define PCAPNG_PROCESS_MAX (1u << 20) /* process is less */
+
+/* What an interface block says; what is 0 or NULL is left out. */
+struct pcapng_iface_info {
+	const char *name, *descr;
+	uint32_t snaplen;
+	const uint8_t *mac; /* 6 bytes */
+	uint32_t addr;	    /* IPv4, host byte order */
+	uint8_t prefix;
+	uint64_t tx_speed, rx_speed; /* bit/s at which packets leave and enter it */
+	const char *filter; /* pcap-filter(7) that its packets passed */
 };
 
 /* A name for the name resolution block (NRB). */
@@ -50,19 +65,19 @@ struct pcapng_name {
  */
 int pcapng_create(int fd, const char *name, const char *os, const char *app, const char *comment,
 		  struct pcapng_writer **ret, struct err *err);
-/* Ids count up from 0 in the order added. */
-int pcapng_add_iface(struct pcapng_writer *w, const char *name, const char *descr,
-		     uint32_t snaplen);
+/* Ids count up from 0 in the order added; the id, or -errno. */
+int pcapng_add_iface(struct pcapng_writer *w, const struct pcapng_iface_info *info);
 /* 0 or -errno (a full disk); *ret_comment_pos, if asked, is for pcapng_patch_comment(). */
 int pcapng_write(struct pcapng_writer *w, const struct pcapng_packet *p,
 		 uint64_t *ret_comment_pos);
 /* Overwrites the comment at pos, of the same length, whether still buffered or on disk. */
 int pcapng_patch_comment(struct pcapng_writer *w, uint64_t pos, const char *comment, size_t len);
-/* Which names the addresses have; before the first packet. */
+/* Which names the addresses have. Readers know them of the packets behind it. */
 int pcapng_write_names(struct pcapng_writer *w, const struct pcapng_name *names, size_t n);
 /*
- * TLS secrets in the format of SSLKEYLOGFILE, for a decryption secrets block (DSB). Readers decrypt what
- * comes behind it, so pcapng_close() puts it in front of the packets.
+ * TLS secrets in the format of SSLKEYLOGFILE, whole lines, for a decryption secrets block (DSB). Readers
+ * decrypt what comes behind it, so pcapng_close() makes room for it in front of the packets; where there
+ * is none (a full disk, a pipe) the file stays as it is, without secrets. Copied.
  */
 int pcapng_add_secrets(struct pcapng_writer *w, const char *keys, size_t len);
 int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, int64_t start, int64_t end,

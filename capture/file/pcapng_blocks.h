@@ -7,8 +7,11 @@ enum {
 	BLOCK_IDB = 1,
 	BLOCK_OLD_PACKET = 2, /* obsolete, still found in old files */
 	BLOCK_SPB = 3,
+	BLOCK_NRB = 4,
 	BLOCK_ISB = 5,
 	BLOCK_EPB = 6,
+	BLOCK_DSB = 10,
+	BLOCK_PROCESS = 0x80000001, /* Apple's: a process that packets name by its place among these */
 	BLOCK_SHB = 0x0a0d0d0a, /* the same in both byte orders */
 };
 
@@ -19,10 +22,19 @@ enum {
 	OPT_COMMENT = 1,
 	OPT_EPB_FLAGS = 2,
 	OPT_EPB_PACKETID = 5,
+	OPT_EPB_PROCESS_THREAD = 8,
+	OPT_EPB_PROCESS_BLOCK = 0x8001, /* Apple's */
+	OPT_PROCESS_NAME = 2,
 	OPT_IF_NAME = 2,
 	OPT_IF_DESCRIPTION = 3,
+	OPT_IF_IPV4ADDR = 4,
+	OPT_IF_MACADDR = 6,
+	OPT_IF_SPEED = 8,
 	OPT_IF_TSRESOL = 9,
+	OPT_IF_FILTER = 11,
 	OPT_IF_TSOFFSET = 14,
+	OPT_IF_TXSPEED = 16,
+	OPT_IF_RXSPEED = 17,
 	OPT_SHB_OS = 3,
 	OPT_SHB_USERAPPL = 4,
 	OPT_ISB_STARTTIME = 2,
@@ -31,6 +43,13 @@ enum {
 	OPT_ISB_IFDROP = 5,
 };
 
+enum {
+	NRB_END = 0,
+	NRB_IPV4 = 1,
+	NRB_IPV6 = 2,
+};
+
+#define DSB_TLS_KEYS	  0x544c534bu /* "TLSK": lines as SSLKEYLOGFILE has them */
 #define LINKTYPE_ETHERNET 1
 
 #endif

@@ -46,14 +46,16 @@ int main(int argc, char **argv)
 	_cleanup_err_ struct err err = { 0 };
 	struct pcapng_writer *w = NULL;
 	struct pcapng_reader *r = NULL;
+	const struct pcapng_iface_info one = { .name = "h1:h1-eth0", .descr = "host h1",
+					       .snaplen = 262144 };
+	const struct pcapng_iface_info two = { .name = "h2:h2-eth0", .snaplen = 262144 };
 	int fd, e = argc != 3;
 
 	e = e ? e : pcapng_open(argv[1], &r, &err);
 	fd = e ? -1 : open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	e = e ? e : fd < 0;
 	e = e ? e : pcapng_create(fd, argv[2], "Linux", "detnet test", "a section", &w, &err);
-	if (!e && (pcapng_add_iface(w, "h1:h1-eth0", "host h1", 262144) != 0 ||
-		   pcapng_add_iface(w, "h2:h2-eth0", NULL, 262144) != 1))
+	if (!e && (pcapng_add_iface(w, &one) != 0 || pcapng_add_iface(w, &two) != 1))
 		e = 1;
 	e = e ? e : copy(r, w, &err);
 	if (w && pcapng_close(w, &err))

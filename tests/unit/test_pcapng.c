@@ -51,6 +51,13 @@ static const uint8_t *bytes(unsigned number, unsigned n)
 	return d;
 }
 
+static int new_iface(struct pcapng_writer *w, const char *name, const char *descr, uint32_t snaplen)
+{
+	const struct pcapng_iface_info info = { .name = name, .descr = descr, .snaplen = snaplen };
+
+	return pcapng_add_iface(w, &info);
+}
+
 static void check_round_trip(struct pcapng_reader *r)
 {
 	_cleanup_err_ struct err err = { 0 };
@@ -92,8 +99,8 @@ static void test_round_trip(void **state)
 	struct pcapng_reader *r;
 
 	assert_int_equal(pcapng_create(new_file(), path, "Linux", "test", "a comment", &w, &err), 0);
-	assert_int_equal(pcapng_add_iface(w, "h1-eth0", NULL, 65536), 0);
-	assert_int_equal(pcapng_add_iface(w, "h2-eth0", "the other", 96), 1);
+	assert_int_equal(new_iface(w, "h1-eth0", NULL, 65536), 0);
+	assert_int_equal(new_iface(w, "h2-eth0", "the other", 96), 1);
 	for (unsigned i = 0; i < 100; i++) {
 		char comment[32];
 		struct pcapng_packet p = {
@@ -119,7 +126,7 @@ static struct pcapng_writer *create(void)
 	struct pcapng_writer *w;
 
 	assert_int_equal(pcapng_create(new_file(), path, NULL, NULL, NULL, &w, &err), 0);
-	assert_int_equal(pcapng_add_iface(w, "a", NULL, 0), 0);
+	assert_int_equal(new_iface(w, "a", NULL, 0), 0);
 	return w;
 }
 
