@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/csv.h"
 
+#include <math.h>
 #include <string.h>
 #include "core/utf8.h"
 
@@ -105,6 +106,54 @@ void csv_time(struct csv *c, int64_t ns)
 		*--p = '-';
 	separate(c);
 	fwrite_unlocked(p, 1, (size_t)(buf + sizeof(buf) - p), c->f);
+}
+
+/* whole and, behind a point, fraction of so many digits; no zeros at its end. */
+static void put_fixed(struct csv *c, bool negative, uint64_t whole, uint64_t fraction, int digits)
+{
+	char buf[2 * DIGITS + 2], *end = buf + sizeof(buf), *p = end;
+
+	while (digits && fraction % 10 == 0) {
+		fraction /= 10;
+		digits--;
+	}
+	if (digits) {
+		p = put_digits(p, fraction, digits);
+		*--p = '.';
+	}
+	p = put_digits(p, whole, 1);
+	if (negative)
+		*--p = '-';
+	separate(c);
+	fwrite_unlocked(p, 1, (size_t)(end - p), c->f);
+}
+
+void csv_decimal(struct csv *c, int64_t v, int digits)
+{
+	uint64_t unit = 1;
+
+	for (int i = 0; i < digits; i++)
+		unit *= 10;
+	put_fixed(c, v < 0, magnitude(v) / unit, magnitude(v) % unit, digits);
+}
+
+void csv_real(struct csv *c, double v)
+{
+	double size = fabs(v), whole = floor(size);
+	/* Twelve digits and more: what a sum of many doubles can be trusted with. */
+	int digits = size < 1e3 ? 9 : size < 1e9 ? 6 : 3;
+	double unit = digits == 9 ? 1e9 : digits == 6 ? 1e6 : 1e3, fraction;
+
+	if (!isfinite(v) || size >= 0x1p64) {
+		csv_str(c, NULL);
+		return;
+	}
+	fraction = rint((size - whole) * unit);
+	if (fraction >= unit) {
+		fraction = 0;
+		whole++;
+	}
+	put_fixed(c, v < 0 && (whole > 0 || fraction > 0), (uint64_t)whole, (uint64_t)fraction, digits);
 }
 
 void csv_end(struct csv *c)

@@ -23,6 +23,10 @@ void csv_str(struct csv *c, const char *s);			   /* NULL: empty */
 void csv_uint(struct csv *c, uint64_t v);
 void csv_int(struct csv *c, int64_t v);
 void csv_time(struct csv *c, int64_t ns); /* seconds with nine decimals */
+/* v / 10^digits, exactly, without trailing zeros: (1500, 3) is "1.5". */
+void csv_decimal(struct csv *c, int64_t v, int digits);
+/* Fixed point, with a point in every locale and no trailing zeros; empty when not finite. */
+void csv_real(struct csv *c, double v);
 void csv_end(struct csv *c);
 
 #endif

@@ -64,11 +64,46 @@ static void test_foreign_bytes(void **state)
 				  "\"\"\"\xef\xbf\xbd\xef\xbf\xbd\"\"\"\n");
 }
 
+static void test_fractions(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	struct csv c;
+
+	assert_non_null(f);
+	csv_open(&c, f);
+	csv_decimal(&c, 0, 3);
+	csv_decimal(&c, 1500, 3);
+	csv_decimal(&c, -1, 6);
+	csv_decimal(&c, 1700000000123456789, 6);
+	csv_decimal(&c, INT64_MIN, 3);
+	csv_end(&c);
+	csv_real(&c, 0);
+	csv_real(&c, -0.0);
+	csv_real(&c, 1.0 / 3);
+	csv_real(&c, -2.5);
+	csv_real(&c, 0.9999999999);
+	csv_real(&c, -1e-12);
+	csv_real(&c, 12345678.1);
+	csv_real(&c, 9876543210.0625);
+	csv_real(&c, 1e18);
+	csv_real(&c, 1e20);
+	csv_real(&c, 0.0 / 0.0);
+	csv_real(&c, 1.0 / 0.0);
+	csv_end(&c);
+	fclose(f);
+	assert_string_equal(text, "0,1.5,-0.000001,1700000000123.456789,-9223372036854775.808\n"
+				  "0,0,0.333333333,-2.5,1,0,12345678.1,9876543210.062,"
+				  "1000000000000000000,,,\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_foreign_bytes),
+		cmocka_unit_test(test_fractions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
