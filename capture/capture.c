@@ -243,8 +243,13 @@ static void write_stats(struct capture *c)
 		c->stats.drops += ring_stats(c->rings[i])->drops;
 	}
 	for (uint32_t i = 0; i < c->net->n_links; i++)
-		pcapng_write_stats(c->writer, i, c->start, end, c->iface_packets[i],
-				   i == 0 ? c->stats.drops : 0);
+		pcapng_write_stats(c->writer, i,
+				   &(struct pcapng_stats){
+					   .start = c->start,
+					   .end = end,
+					   .received = c->iface_packets[i],
+					   .dropped = i == 0 ? c->stats.drops : 0,
+				   });
 }
 
 static void sum_fates(struct capture *c)

@@ -229,6 +229,11 @@ int pcapng_patch_comment(struct pcapng_writer *w, uint64_t pos, const char *comm
 	return 0;
 }
 
+uint64_t pcapng_size(const struct pcapng_writer *w)
+{
+	return w->base + w->len;
+}
+
 int pcapng_close(struct pcapng_writer *w, struct err *err)
 {
 	int r, secrets = 0;

@@ -80,8 +80,18 @@ int pcapng_write_names(struct pcapng_writer *w, const struct pcapng_name *names,
  * is none (a full disk, a pipe) the file stays as it is, without secrets. Copied.
  */
 int pcapng_add_secrets(struct pcapng_writer *w, const char *keys, size_t len);
-int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, int64_t start, int64_t end,
-		       uint64_t received, uint64_t dropped);
+
+/* An interface's packets, for an interface statistics block (ISB). */
+struct pcapng_stats {
+	int64_t start, end;  /* of the capture, ns */
+	uint64_t received;   /* seen at the interface, or dropped before they were */
+	uint64_t dropped;    /* the file lacks them, for want of room on the way to it */
+	uint64_t os_dropped; /* among these, those that the kernel had no room for */
+	uint64_t accepted;   /* passed the filter */
+	uint64_t delivered;  /* written */
+};
+int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, const struct pcapng_stats *s);
+uint64_t pcapng_size(const struct pcapng_writer *w); /* of the file so far, what is buffered included */
 int pcapng_flush(struct pcapng_writer *w);
 /* Flushes and closes, also after an error; the first error of its life. */
 int pcapng_close(struct pcapng_writer *w, struct err *err);

@@ -152,10 +152,9 @@ int writer_process(struct pcapng_writer *w, const struct pcapng_packet *p, uint3
 	return r;
 }
 
-int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, int64_t start, int64_t end,
-		       uint64_t received, uint64_t dropped)
+int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, const struct pcapng_stats *s)
 {
-	const size_t total = 24 + 4 * option_size(8) + 4;
+	const size_t total = 24 + 7 * option_size(8) + 4;
 	int r;
 
 	if (w->error)
@@ -166,15 +165,18 @@ int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, int64_t start, i
 	if (r)
 		return r;
 	put32(w, iface);
-	put_time(w, end);
+	put_time(w, s->end);
 	put16(w, OPT_ISB_STARTTIME);
 	put16(w, 8);
-	put_time(w, start);
+	put_time(w, s->start);
 	put16(w, OPT_ISB_ENDTIME);
 	put16(w, 8);
-	put_time(w, end);
-	put_option64(w, OPT_ISB_IFRECV, received);
-	put_option64(w, OPT_ISB_IFDROP, dropped);
+	put_time(w, s->end);
+	put_option64(w, OPT_ISB_IFRECV, s->received);
+	put_option64(w, OPT_ISB_IFDROP, s->dropped);
+	put_option64(w, OPT_ISB_FILTERACCEPT, s->accepted);
+	put_option64(w, OPT_ISB_OSDROP, s->os_dropped);
+	put_option64(w, OPT_ISB_USRDELIV, s->delivered);
 	put32(w, OPT_END);
 	writer_end(w, total);
 	return 0;

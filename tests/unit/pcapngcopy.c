@@ -12,6 +12,7 @@
 
 static int copy(struct pcapng_reader *r, struct pcapng_writer *w, struct err *err)
 {
+	struct pcapng_stats stats;
 	struct pcapng_packet p;
 	uint64_t n = 0;
 	int64_t first = 0, last = 0;
@@ -38,7 +39,9 @@ static int copy(struct pcapng_reader *r, struct pcapng_writer *w, struct err *er
 		first = n++ ? first : p.ts;
 		last = p.ts;
 	}
-	return e ? e : pcapng_write_stats(w, 0, first, last, n, 7);
+	stats = (struct pcapng_stats){ .start = first, .end = last, .received = n + 7, .dropped = 7,
+				       .accepted = n, .delivered = n };
+	return e ? e : pcapng_write_stats(w, 0, &stats);
 }
 
 int main(int argc, char **argv)

@@ -94,6 +94,7 @@ static void check_round_trip(struct pcapng_reader *r)
 
 static void test_round_trip(void **state)
 {
+	const struct pcapng_stats stats = { .start = 1, .end = 2, .received = 50, .dropped = 3 };
 	_cleanup_err_ struct err err = { 0 };
 	struct pcapng_writer *w;
 	struct pcapng_reader *r;
@@ -112,8 +113,8 @@ static void test_round_trip(void **state)
 		p.comment_len = (size_t)snprintf(comment, sizeof(comment), "host=h%u", i);
 		assert_int_equal(pcapng_write(w, &p, NULL), 0);
 	}
-	assert_int_equal(pcapng_write_stats(w, 1, 1, 2, 50, 3), 0);
-	assert_int_equal(pcapng_write_stats(w, 2, 1, 2, 50, 3), -EINVAL);
+	assert_int_equal(pcapng_write_stats(w, 1, &stats), 0);
+	assert_int_equal(pcapng_write_stats(w, 2, &stats), -EINVAL);
 	assert_int_equal(pcapng_close(w, &err), 0);
 	assert_int_equal(pcapng_open(path, &r, &err), 0);
 	check_round_trip(r);
