@@ -102,6 +102,7 @@ struct pcapng_iface {
 	char *name, *descr; /* may be NULL */
 	uint16_t linktype;
 	uint32_t snaplen;
+	uint32_t addr; /* its first IPv4 address, host byte order; 0: it says none */
 	int64_t tick_ns_num, tick_ns_den; /* ns = ticks * num / den */
 };
 

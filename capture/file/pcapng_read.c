@@ -157,6 +157,9 @@ static int read_iface(struct pcapng_reader *r, const uint8_t *b, size_t len, str
 			row->pub.name = option_text(data, n);
 		} else if (code == OPT_IF_DESCRIPTION && !row->pub.descr) {
 			row->pub.descr = option_text(data, n);
+		} else if (code == OPT_IF_IPV4ADDR && n >= 4 && !row->pub.addr) {
+			row->pub.addr = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 |
+					(uint32_t)data[2] << 8 | data[3];
 		} else if (code == OPT_IF_TSRESOL && n >= 1) {
 			if (set_resolution(&row->pub, data[0]))
 				return reader_bad(r, err, "time stamp resolution out of range");
