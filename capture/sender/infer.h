@@ -1,25 +1,37 @@
 /*
  * Senders without BPF: who owns a packet's socket, as sock_diag(7) tells.
  *
- * Each program has a cgroup of its own, and a socket belongs to its creator's cgroup
- * (INET_DIAG_CGROUP_ID, Linux 5.7). It is asked for once, when a flow's first packet of a direction
- * comes. What was closed by then is told by the kernel's notice of destroyed sockets, if it came
- * first; else the owner is the host's kernel. So an owner from here is inferred, and says so.
+ * Theory of operation. Each program has a cgroup of its own, and a socket belongs to its creator's
+ * cgroup. A capture's ring hands a packet over up to 20 ms late, and by then a short connection's socket
+ * is gone. So a thread of its own hears, through a classic packet filter, of what begins something (a
+ * SYN, a datagram, an echo request) at once, asks for the sockets of both ends, and notes the answers by
+ * addresses and time; the capture looks its packets up there. The kernel's notices of destroyed sockets
+ * carry no cgroup, but say when a UDP port is free for another program, and end what was noted of it.
+ *
+ * Where the socket is gone already, or is one that sock_diag does not know (packet sockets, ping's),
+ * the sender is the only program that runs on the host, if there is but one. Else, and for what no
+ * process sends (ARP, echo replies, resets of closed ports), it is the host's kernel. So an owner from
+ * here is inferred, and says so; it is a program, never one of its processes.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_SENDER_INFER_H
 #define CAPTURE_SENDER_INFER_H
 
-#include "capture/flow/packet.h"
+#include <stdint.h>
 #include "capture/sender/owner.h"
 #include "core/err.h"
 
 struct emu;
 struct infer;
 
+/* All owners say from now on that they are inferred. */
 int infer_open(struct emu *e, struct owners *owners, struct infer **ret, struct err *err);
 void infer_close(struct infer *i);
-/* The owner id of a packet that node sent (or forwarded: then of its sender), or OWNER_NONE. */
-uint32_t infer_owner(struct infer *i, const struct packet *p, uint32_t node);
+/*
+ * The owner id of an Ethernet frame, never OWNER_NONE. ts: its CLOCK_REALTIME ns. from: the node at the
+ * end of the link that it came from, which may have forwarded it.
+ */
+uint32_t infer_owner(struct infer *i, int64_t ts, uint32_t from, const uint8_t *data,
+		     uint32_t caplen, uint32_t len);
 
 #endif

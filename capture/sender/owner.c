@@ -32,6 +32,8 @@ struct owners {
 	size_t n_activities;
 	struct program *programs; /* hash by cgroup id, open addressing */
 	size_t n_programs, programs_size;
+	struct owner **in_order; /* of the programs, n_programs; as much room as programs has */
+	bool inferred;
 	struct process_table processes;
 };
 
@@ -73,6 +75,7 @@ static int add(struct owners *o, struct owner *w)
 		return w->id > OWNER_MASK ? -ERANGE : -ENOMEM;
 	if (*s)
 		return -EEXIST;
+	w->inferred = o->inferred;
 	*s = w;
 	if (w->id > o->max_id)
 		o->max_id = w->id;
@@ -132,6 +135,7 @@ void owners_free(struct owners *o)
 	}
 	process_table_clear(&o->processes);
 	free(o->programs);
+	free(o->in_order);
 	free(o->activities);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
@@ -184,9 +188,14 @@ static int programs_grow(struct owners *o)
 {
 	size_t size = o->programs_size ? 2 * o->programs_size : 256;
 	struct program *table;
+	struct owner **order;
 
 	if (2 * (o->n_programs + 1) <= o->programs_size)
 		return 0;
+	order = reallocarray(o->in_order, size, sizeof(*order));
+	if (!order)
+		return -ENOMEM;
+	o->in_order = order;
 	table = calloc(size, sizeof(*table));
 	if (!table)
 		return -ENOMEM;
@@ -210,7 +219,7 @@ static int add_program(struct owners *o, struct owner *w, uint64_t cgroup_id)
 		return r;
 	*program_slot(o->programs, o->programs_size, cgroup_id) =
 		(struct program){ .cgroup_id = cgroup_id, .owner = w };
-	o->n_programs++;
+	o->in_order[o->n_programs++] = w;
 	return 0;
 }
 
@@ -243,6 +252,43 @@ int owners_add_program(struct owners *o, const struct owner_program *p)
 	if (r < 0)
 		owner_free(w);
 	return r;
+}
+
+void owners_set_inferred(struct owners *o)
+{
+	pthread_mutex_lock(&o->lock);
+	o->inferred = true;
+	for (uint32_t id = 1; id <= o->max_id; id++) {
+		struct owner **s = slot(o, id, false);
+
+		if (s && *s)
+			(*s)->inferred = true;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+uint32_t owners_find_program(struct owners *o, uint64_t cgroup_id)
+{
+	const struct program *p;
+	uint32_t id = OWNER_NONE;
+
+	pthread_mutex_lock(&o->lock);
+	if (o->programs_size) {
+		p = program_slot(o->programs, o->programs_size, cgroup_id);
+		id = p->owner ? p->owner->id : OWNER_NONE;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return id;
+}
+
+const struct owner *owners_program(struct owners *o, size_t number)
+{
+	const struct owner *w;
+
+	pthread_mutex_lock(&o->lock);
+	w = number < o->n_programs ? o->in_order[number] : NULL;
+	pthread_mutex_unlock(&o->lock);
+	return w;
 }
 
 void owners_set_program_pid(struct owners *o, uint32_t id, uint32_t pid)

@@ -28,6 +28,7 @@ struct owner {
 	uint32_t id;
 	uint32_t node;
 	bool kernel;	       /* a node's kernel: no process */
+	bool inferred;	       /* its packets bore no tag, see infer.h */
 	uint32_t pid, ppid;    /* as the host sees them; 0: kernel */
 	int64_t start;	       /* CLOCK_REALTIME ns; 0: kernel */
 	char comm[TAG_COMM_LEN];
@@ -57,6 +58,12 @@ struct owner_program {
 	char *const *argv;
 };
 int owners_add_program(struct owners *o, const struct owner_program *p);
+/* Of all owners, those to come too: packets are told theirs by inference. */
+void owners_set_inferred(struct owners *o);
+/* The owner id of the program that a cgroup is of, or OWNER_NONE. */
+uint32_t owners_find_program(struct owners *o, uint64_t cgroup_id);
+/* Programs in the order in which they were added, from 0; NULL: not so many. */
+const struct owner *owners_program(struct owners *o, size_t number);
 /* Its pid in the host, once started. */
 void owners_set_program_pid(struct owners *o, uint32_t id, uint32_t pid);
 

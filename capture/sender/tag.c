@@ -15,16 +15,18 @@
 #include "capture/sender/tag.h"
 #include "core/log.h"
 #include "rung_cgroup.skel.h"
+#include "rung_fentry.skel.h"
 #include "rung_raw_tp.skel.h"
 
 const char *const tag_rung_name[] = { "none", "cgroup", "raw_tp", "fentry" };
 
-#define MAX_LINKS 16
+#define MAX_LINKS 32
 
 struct tag {
 	enum tag_rung rung;
-	struct rung_cgroup_bpf *cgroup; /* one of the two skeletons, by rung */
+	struct rung_cgroup_bpf *cgroup; /* one of the skeletons, by rung */
 	struct rung_raw_tp_bpf *raw_tp;
+	struct rung_fentry_bpf *fentry;
 	struct bpf_object *obj; /* of the skeleton */
 	int egress_fd;
 	uint32_t *next_owner; /* shared with BPF */
@@ -43,57 +45,114 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0; /* a rung that is refused is no news; the error comes back as errno */
 }
 
+/* What every rung's skeleton has, see egress.bpf.h. */
+static void use(struct tag *t, struct bpf_object *obj, const struct bpf_program *egress,
+		uint32_t *next_owner, const __u64 *lost, const __u64 *lost_owners)
+{
+	t->obj = obj;
+	t->egress_fd = bpf_program__fd(egress);
+	t->next_owner = next_owner;
+	t->lost = (const uint64_t *)lost;
+	t->lost_owners = (const uint64_t *)lost_owners;
+}
+
+#define use_skeleton(t, s)                                                         \
+	use(t, (s)->obj, (s)->progs.egress, &(s)->data->next_owner, &(s)->bss->lost_events, \
+	    &(s)->bss->lost_owners)
+
 static int open_cgroup(struct tag *t)
 {
 	t->cgroup = rung_cgroup_bpf__open_and_load();
 	if (!t->cgroup)
 		return -errno;
-	t->obj = t->cgroup->obj;
-	t->egress_fd = bpf_program__fd(t->cgroup->progs.egress);
-	t->next_owner = &t->cgroup->data->next_owner;
-	t->lost = (const uint64_t *)&t->cgroup->bss->lost_events;
-	t->lost_owners = (const uint64_t *)&t->cgroup->bss->lost_owners;
+	use_skeleton(t, t->cgroup);
 	return 0;
 }
 
 /* Is the tracepoint in this kernel's BTF? */
-static bool have_tracepoint(const char *name)
+static bool have_tracepoint(const struct btf *btf, const char *name)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
 	char type[64];
-	bool have;
 
-	if (!btf)
-		return false;
 	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	have = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
-	btf__free(btf);
-	return have;
+	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
 static int open_raw_tp(struct tag *t)
 {
-	struct rung_raw_tp_bpf *s;
-	int r;
+	struct btf *btf = btf__load_vmlinux_btf();
+	struct rung_raw_tp_bpf *s = NULL;
+	int r = -EOPNOTSUPP;
 
-	if (!have_tracepoint("sock_send_length"))
-		return -EOPNOTSUPP;
-	s = rung_raw_tp_bpf__open();
-	if (!s)
-		return -errno;
-	/* Linux 6.16; before it, a socket's first bytes may carry whom it was inherited from. */
-	bpf_program__set_autoload(s->progs.on_tcp_send, have_tracepoint("tcp_sendmsg_locked"));
-	r = rung_raw_tp_bpf__load(s);
+	if (btf && have_tracepoint(btf, "sock_send_length")) {
+		s = rung_raw_tp_bpf__open();
+		r = s ? 0 : -errno;
+	}
+	if (s) {
+		/* Linux 6.16; before it, a socket's first bytes may carry whom it was inherited from. */
+		bpf_program__set_autoload(s->progs.on_tcp_send,
+					  have_tracepoint(btf, "tcp_sendmsg_locked"));
+		r = rung_raw_tp_bpf__load(s);
+	}
+	btf__free(btf);
 	if (r < 0) {
 		rung_raw_tp_bpf__destroy(s);
 		return r;
 	}
 	t->raw_tp = s;
-	t->obj = s->obj;
-	t->egress_fd = bpf_program__fd(s->progs.egress);
-	t->next_owner = &s->data->next_owner;
-	t->lost = (const uint64_t *)&s->bss->lost_events;
-	t->lost_owners = (const uint64_t *)&s->bss->lost_owners;
+	use_skeleton(t, s);
+	return 0;
+}
+
+/* Leaves out the hooks of functions that this kernel has not. */
+static void choose_functions(struct bpf_object *obj, const struct btf *btf)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, obj) {
+		const char *section = bpf_program__section_name(p), *name = strchr(section, '/');
+
+		if (name && (!strncmp(section, "fentry/", 7) || !strncmp(section, "fexit/", 6)))
+			bpf_program__set_autoload(
+				p, btf__find_by_name_kind(btf, name + 1, BTF_KIND_FUNC) > 0);
+	}
+}
+
+/* Some kernels load such a program, and refuse to attach it. */
+static int try_attach(struct bpf_program *p)
+{
+	struct bpf_link *link = bpf_program__attach(p);
+
+	if (!link)
+		return -errno;
+	bpf_link__destroy(link);
+	return 0;
+}
+
+static int open_fentry(struct tag *t)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	struct rung_fentry_bpf *s;
+	int r;
+
+	if (!btf)
+		return -EOPNOTSUPP;
+	s = rung_fentry_bpf__open();
+	r = s ? 0 : -errno;
+	if (s) {
+		choose_functions(s->obj, btf);
+		r = bpf_program__autoload(s->progs.on_tcp) && bpf_program__autoload(s->progs.on_udp4) ?
+			    rung_fentry_bpf__load(s) : -EOPNOTSUPP;
+	}
+	btf__free(btf);
+	if (r == 0)
+		r = try_attach(s->progs.on_tcp);
+	if (r < 0) {
+		rung_fentry_bpf__destroy(s);
+		return r;
+	}
+	t->fentry = s;
+	use_skeleton(t, s);
 	return 0;
 }
 
@@ -101,6 +160,7 @@ static const struct rung_ops {
 	enum tag_rung rung;
 	int (*open)(struct tag *t);
 } rungs[] = {
+	{ TAG_RUNG_FENTRY, open_fentry },
 	{ TAG_RUNG_RAW_TP, open_raw_tp },
 	{ TAG_RUNG_CGROUP, open_cgroup },
 };
@@ -169,6 +229,7 @@ void tag_close(struct tag *t)
 	ring_buffer__free(t->ready);
 	rung_cgroup_bpf__destroy(t->cgroup);
 	rung_raw_tp_bpf__destroy(t->raw_tp);
+	rung_fentry_bpf__destroy(t->fentry);
 	free(t);
 }
 
