@@ -110,7 +110,7 @@ struct pcapng_iface {
 int pcapng_open(const char *path, struct pcapng_reader **ret, struct err *err);
 int pcapng_open_mem(const void *data, size_t size, struct pcapng_reader **ret, struct err *err);
 void pcapng_reader_close(struct pcapng_reader *r);
-/* 1 with a packet (its data and comment are valid until the next call), 0 at the end, -EINVAL. */
+/* 1 with a packet (what it points to is valid until the next call), 0 at the end, -EINVAL. */
 int pcapng_next(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err);
 const struct pcapng_iface *pcapng_iface(const struct pcapng_reader *r, uint32_t id); /* or NULL */
 

@@ -20,13 +20,15 @@
 #define READ_SIZE  (1u << 20)
 #define IFACES_MAX 65536
 
+enum { PROCESSES_MAX = PCAPNG_PROCESS_MAX };
+
 int reader_bad(const struct pcapng_reader *r, struct err *err, const char *what)
 {
 	err_at(err, r->path, 0, "%s, at byte %" PRIu64, what, r->offset + r->pos);
 	return -EINVAL;
 }
 
-int reader_fill(struct pcapng_reader *r, size_t need, size_t *ret_have, struct err *err)
+int reader_read(struct pcapng_reader *r, size_t need, size_t *ret_have, struct err *err)
 {
 	while (r->end - r->pos < need && r->fd >= 0 && !r->eof) {
 		ssize_t n;
@@ -80,6 +82,13 @@ struct iface_row *reader_add_iface(struct pcapng_reader *r)
 	row->pub.tick_ns_den = 1;
 	r->ifaces[r->n_ifaces++] = row;
 	return row;
+}
+
+static void drop_processes(struct pcapng_reader *r)
+{
+	for (size_t i = 0; i < r->n_processes; i++)
+		free(r->processes[i].comm);
+	r->n_processes = 0;
 }
 
 static void drop_ifaces(struct pcapng_reader *r)
@@ -167,6 +176,36 @@ static int read_iface(struct pcapng_reader *r, const uint8_t *b, size_t len, str
 			row->offset = (int64_t)reader_get64(r, data);
 		}
 	}
+	if (row->pub.tick_ns_den == 1 && !row->offset)
+		row->simple_max = (uint64_t)(INT64_MAX / row->pub.tick_ns_num);
+	return 0;
+}
+
+/* Apple's block of a process; packets count these from 0. */
+static int read_process(struct pcapng_reader *r, const uint8_t *b, size_t len, struct err *err)
+{
+	const uint8_t *p = b + 4, *end = b + len, *data;
+	struct process_row row = { 0 };
+	uint16_t code, n;
+
+	if (len < 4)
+		return reader_bad(r, err, "process block too short");
+	if (r->n_processes >= PROCESSES_MAX)
+		return 0;
+	if (r->n_processes == r->processes_size) {
+		size_t size = r->processes_size ? r->processes_size * 2 : 16;
+		struct process_row *rows = reallocarray(r->processes, size, sizeof(*rows));
+
+		if (!rows)
+			return err_sys(err, ENOMEM, "cannot read %s", r->path);
+		r->processes = rows;
+		r->processes_size = size;
+	}
+	row.pid = reader_get32(r, b);
+	while (!row.comm && next_option(r, &p, end, &code, &data, &n))
+		if (code == OPT_PROCESS_NAME)
+			row.comm = option_text(data, n);
+	r->processes[r->n_processes++] = row;
 	return 0;
 }
 
@@ -177,7 +216,11 @@ static int64_t clamp64(__int128 v)
 
 static int64_t ticks_to_ns(const struct iface_row *row, uint64_t ticks)
 {
-	__int128 ns = (__int128)ticks * row->pub.tick_ns_num / row->pub.tick_ns_den;
+	__int128 ns;
+
+	if (ticks <= row->simple_max)
+		return (int64_t)ticks * row->pub.tick_ns_num;
+	ns = (__int128)ticks * row->pub.tick_ns_num / row->pub.tick_ns_den;
 
 	return clamp64(ns + (__int128)row->offset * NSEC_PER_SEC);
 }
@@ -185,6 +228,7 @@ static int64_t ticks_to_ns(const struct iface_row *row, uint64_t ticks)
 static void read_packet_options(const struct pcapng_reader *r, const uint8_t *p,
 				const uint8_t *end, struct pcapng_packet *ret)
 {
+	uint32_t process = UINT32_MAX;
 	const uint8_t *data;
 	uint16_t code, n;
 
@@ -196,7 +240,16 @@ static void read_packet_options(const struct pcapng_reader *r, const uint8_t *p,
 			ret->dir = reader_get32(r, data) & 3;
 		} else if (code == OPT_EPB_PACKETID && n >= 8) {
 			ret->id = reader_get64(r, data);
+		} else if (code == OPT_EPB_PROCESS_THREAD && n >= 4) {
+			ret->pid = reader_get32(r, data);
+		} else if (code == OPT_EPB_PROCESS_BLOCK && n >= 4) {
+			process = reader_get32(r, data);
 		}
+	}
+	if (process < r->n_processes) {
+		ret->comm = r->processes[process].comm;
+		if (!ret->pid)
+			ret->pid = r->processes[process].pid;
 	}
 }
 
@@ -260,6 +313,7 @@ static int read_order(struct pcapng_reader *r, const uint8_t *p, struct err *err
 	r->swapped = magic != BYTE_ORDER_MAGIC;
 	r->section = r->n_ifaces;
 	r->in_section = true;
+	drop_processes(r);
 	return 0;
 }
 
@@ -319,6 +373,8 @@ static int next_pcapng(struct pcapng_reader *r, struct pcapng_packet *ret, struc
 			e = read_packet(r, type, body, len, ret, err);
 		else if (type == BLOCK_SPB)
 			e = read_simple(r, body, len, ret, err);
+		else if (type == BLOCK_PROCESS)
+			e = read_process(r, body, len, err);
 		else
 			e = 0; /* statistics, names, and what others added */
 		if (e < 0)
@@ -376,6 +432,8 @@ void pcapng_reader_close(struct pcapng_reader *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	drop_ifaces(r);
+	drop_processes(r);
+	free(r->processes);
 	free(r->buf);
 	free(r->path);
 	free(r);

@@ -12,6 +12,14 @@
 struct iface_row {
 	struct pcapng_iface pub;
 	int64_t offset; /* s, added to each time stamp */
+	/* A stamp of at most so many ticks is only multiplied, without a division of 128 bits. */
+	uint64_t simple_max;
+};
+
+/* A process that packets may name by its place among those of their section. */
+struct process_row {
+	uint32_t pid;
+	char *comm; /* may be NULL */
 };
 
 struct pcapng_reader {
@@ -29,6 +37,8 @@ struct pcapng_reader {
 	struct iface_row **ifaces;
 	size_t n_ifaces, ifaces_size;
 	size_t section; /* first interface of this section */
+	struct process_row *processes; /* of this section */
+	size_t n_processes, processes_size;
 };
 
 static inline uint16_t reader_get16(const struct pcapng_reader *r, const uint8_t *p)
@@ -58,7 +68,13 @@ static inline uint64_t reader_get64(const struct pcapng_reader *r, const uint8_t
 /* An error about this place in the file; -EINVAL. */
 int reader_bad(const struct pcapng_reader *r, struct err *err, const char *what);
 /* Sees to it that need bytes are there, and says how many are: fewer only at the end. */
-int reader_fill(struct pcapng_reader *r, size_t need, size_t *ret_have, struct err *err);
+int reader_read(struct pcapng_reader *r, size_t need, size_t *ret_have, struct err *err);
+static inline int reader_fill(struct pcapng_reader *r, size_t need, size_t *ret_have,
+			      struct err *err)
+{
+	*ret_have = r->end - r->pos;
+	return *ret_have >= need ? 0 : reader_read(r, need, ret_have, err);
+}
 /* One more interface, of microseconds until told otherwise; NULL when memory ran out. */
 struct iface_row *reader_add_iface(struct pcapng_reader *r);
 
