@@ -173,6 +173,8 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 	pthread_mutex_init(&c->lock, NULL);
 	c->flows = flow_table_new(&fo, owners);
 	r = c->flows && c->stop_fd >= 0 ? open_file(c, e, err) : -ENOMEM;
+	if (r == 0 && tag_rung_of(tag) == TAG_RUNG_NONE)
+		r = infer_open(e, owners, &c->infer, err);
 	if (r == 0)
 		r = open_rings(c, e, err);
 	if (r == 0)
@@ -332,6 +334,7 @@ void capture_free(struct capture *c)
 	if (c->flows)
 		flow_table_each(c->flows, forget_pending, NULL);
 	flow_table_free(c->flows);
+	infer_close(c->infer);
 	if (c->stop_fd >= 0)
 		close(c->stop_fd);
 	pthread_mutex_destroy(&c->lock);

@@ -52,6 +52,7 @@ struct capture_stats {
 	uint64_t drops;		     /* the kernel found no room in a ring */
 	uint64_t unlabelled;	     /* packets without an owner */
 	uint64_t kernel;	     /* packets of a host's or switch's kernel */
+	uint64_t inferred;	     /* packets whose owner is one by inference */
 	uint64_t flows;
 	uint64_t flows_unlabelled;   /* flows of no activity; known after capture_stop() */
 	/* Of links that the shaper shapes, known after capture_stop(). */

@@ -7,6 +7,7 @@
 #include "capture/capture.h"
 #include "capture/file/pcapng.h"
 #include "capture/ring.h"
+#include "capture/sender/infer.h"
 #include "capture/tap.h"
 #include "emu/shaper/shaper.h"
 
@@ -14,6 +15,7 @@ struct capture {
 	const struct net *net;
 	struct tag *tag;
 	struct owners *owners;
+	struct infer *infer; /* NULL: packets bear their senders' tags */
 	struct capture_opts opts;
 	struct ring **rings;
 	size_t n_rings;

@@ -17,7 +17,24 @@
 
 #define FLUSH_MS 1000 /* what was captured is in the file after this, whatever becomes of us */
 
-static const struct owner *owner_of(struct capture *c, uint32_t hash)
+/* A packet on a link, from whatever saw it. */
+struct sighting {
+	uint32_t link;
+	bool out; /* it left the end that names the link */
+	uint64_t id;
+	uint32_t hash;
+	struct flow_packet packet; /* iface and owner are filled in here */
+};
+
+/* The node at the end of the link that it left. */
+static uint32_t node_before(const struct capture *c, const struct sighting *s)
+{
+	uint32_t named = tap_naming_iface(c->net, s->link);
+
+	return c->net->ifaces[s->out ? named : net_peer(c->net, named)].node;
+}
+
+static const struct owner *owner_by_tag(struct capture *c, uint32_t hash)
 {
 	const struct owner *w = owners_get(c->owners, hash & OWNER_MASK);
 
@@ -28,15 +45,6 @@ static const struct owner *owner_of(struct capture *c, uint32_t hash)
 	return w;
 }
 
-/* A packet on a link, from whatever saw it. */
-struct sighting {
-	uint32_t link;
-	bool out; /* it left the end that names the link */
-	uint64_t id;
-	uint32_t hash;
-	struct flow_packet packet; /* iface and owner are filled in here */
-};
-
 static void count(struct capture *c, const struct sighting *s, const struct owner *owner)
 {
 	pthread_mutex_lock(&c->lock);
@@ -44,6 +52,7 @@ static void count(struct capture *c, const struct sighting *s, const struct owne
 	c->stats.bytes += s->packet.len;
 	c->stats.unlabelled += !owner;
 	c->stats.kernel += owner && owner->kernel;
+	c->stats.inferred += owner && owner->inferred;
 	c->stats.flows = flow_table_count(c->flows);
 	pthread_mutex_unlock(&c->lock);
 }
@@ -89,9 +98,15 @@ static int write_packet(struct capture *c, const struct sighting *s, const struc
 /* Who sent it, and where it is counted. */
 static const struct owner *identify(struct capture *c, struct sighting *s)
 {
-	const struct owner *owner = owner_of(c, s->hash);
+	const struct flow_packet *p = &s->packet;
+	const struct owner *owner;
 
-	s->packet.owner = owner ? s->hash & OWNER_MASK : OWNER_NONE;
+	if (c->infer)
+		owner = owners_get(c->owners, infer_owner(c->infer, p->ts, node_before(c, s), p->data,
+							  p->caplen, p->len));
+	else
+		owner = owner_by_tag(c, s->hash);
+	s->packet.owner = owner ? owner->id : OWNER_NONE;
 	s->packet.iface = tap_naming_iface(c->net, s->link);
 	return owner;
 }

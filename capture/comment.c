@@ -33,18 +33,20 @@ static size_t put_activity(char *buf, size_t size, const struct activity_label *
 static size_t put_who(char *buf, size_t size, const struct net *net, const struct owner *owner)
 {
 	char comm[3 * TAG_COMM_LEN + 1]; /* a process names itself as it likes */
+	const char *confidence = owner && owner->inferred ? " confidence=inferred" : "";
 	int n;
 
 	if (!owner) {
 		n = snprintf(buf, size, "host=?");
 	} else if (owner->kernel) {
-		n = snprintf(buf, size, "host=%s kernel owner=%u", net->nodes[owner->node].name,
-			     owner->id);
+		n = snprintf(buf, size, "host=%s kernel owner=%u%s", net->nodes[owner->node].name,
+			     owner->id, confidence);
 	} else {
 		utf8_clean(comm, sizeof(comm), owner->comm, "");
-		n = snprintf(buf, size, "host=%s pid=%u comm=%s owner=%u",
+		n = snprintf(buf, size, "host=%s pid=%u comm=%s owner=%u%s",
 			     net->nodes[owner->node].name,
-			     __atomic_load_n(&owner->pid, __ATOMIC_RELAXED), comm, owner->id);
+			     __atomic_load_n(&owner->pid, __ATOMIC_RELAXED), comm, owner->id,
+			     confidence);
 	}
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }

@@ -168,6 +168,7 @@ static void put_counts(const struct dataset *d, struct json *j)
 	json_kv_uint(j, "drops", d->capture.drops);
 	json_kv_uint(j, "unlabelled", d->capture.unlabelled);
 	json_kv_uint(j, "kernel", d->capture.kernel);
+	json_kv_uint(j, "inferred", d->capture.inferred);
 	json_kv_uint(j, "flows", d->capture.flows);
 	json_kv_uint(j, "flows_unlabelled", d->capture.flows_unlabelled);
 	json_kv_uint(j, "fates_lost", d->capture.fates_lost);
