@@ -1,0 +1,76 @@
+/* What infer.c (who it was) and infer_watch.c (hearing of it in time) share; nobody else's. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_SENDER_INFER_INTERNAL_H
+#define CAPTURE_SENDER_INFER_INTERNAL_H
+
+#include <pthread.h>
+#include "capture/flow/packet.h"
+#include "capture/sender/diag.h"
+#include "capture/sender/infer.h"
+#include "emu/idmap.h"
+
+/* One direction between two sockets; the bytes in between are 0, so that it may be compared whole. */
+struct infer_key {
+	uint8_t family; /* 0: a UDP port that was freed */
+	uint8_t proto;
+	bool fragment; /* sport is the datagram's id */
+	uint8_t pad;
+	uint16_t sport, dport; /* of ICMP: 0 */
+	uint8_t src[16], dst[16];
+};
+
+/* Who sends under a key from ts on. */
+struct infer_record {
+	struct infer_key key;
+	uint32_t owner;
+	uint32_t seq; /* of the SYN */
+	int64_t ts;
+	struct infer_record *next; /* in its slot, younger ones first */
+};
+
+/* What is open for a node, once it was asked about. */
+struct infer_node {
+	struct diag *diag;
+	bool tried;
+	/* Programs that may still run, by their numbers; and the youngest of all. */
+	uint32_t *running;
+	size_t n_running;
+	uint32_t youngest;
+};
+
+/* A packet socket, or a node's notices. */
+struct infer_source {
+	int fd;
+	uint32_t node; /* of the notices; NET_NONE: packets */
+};
+
+struct infer {
+	struct emu *emu;
+	const struct net *net;
+	struct owners *owners;
+	struct idmap by_mac;
+	struct infer_node *nodes;
+	size_t programs_seen; /* by number */
+	struct infer_record **slots; /* hash by key */
+	size_t n_slots, n_records;
+	struct infer_source **sources;
+	size_t n_sources;
+	int epoll_fd, stop_fd;
+	pthread_t thread;
+	bool running;
+	pthread_mutex_t lock; /* of all above but what never changes */
+};
+
+/* infer.c; with the lock held. */
+void infer_heard(struct infer *i, int64_t ts, int ifindex, const uint8_t *data, uint32_t caplen,
+		 uint32_t len);
+void infer_port_freed(struct infer *i, uint32_t node, uint16_t port, int64_t ts);
+
+/* infer_watch.c */
+int infer_watch_open(struct infer *i, struct err *err);
+void infer_watch_close(struct infer *i);
+int infer_watch_notices(struct infer *i, uint32_t node, int fd); /* takes fd over, if 0 */
+/* Takes in what the packet sockets hold by now; with the lock held. */
+void infer_watch_catch_up(struct infer *i);
+
+#endif
