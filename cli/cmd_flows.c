@@ -176,7 +176,8 @@ static int run(struct call *call)
 }
 
 static const struct option_row options[] = {
-	{ .name = "schema", .arg = "NAME", .help = "Which columns: detnet (the default) or zeek." },
+	{ .name = "schema", .arg = "NAME",
+	  .help = "Which columns: detnet (the default), zeek, cic, netflow or netflow-v3." },
 	{ .letter = 'o', .name = "output", .arg = "OUT", .help = "Write to this file." },
 	{ .name = "tcp-idle", .arg = "TIME",
 	  .help = "End a TCP flow that was idle so long (5min), or never." },

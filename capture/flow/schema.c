@@ -7,6 +7,9 @@
 const struct flow_schema *const flow_schemas[] = {
 	&schema_detnet,
 	&schema_zeek,
+	&schema_cic,
+	&schema_netflow,
+	&schema_netflow_v3,
 	NULL,
 };
 
