@@ -225,7 +225,11 @@ static void ready_event(void *arg, uint32_t events)
 {
 	struct engine *e = arg;
 
-	tag_read_ready(e->o.stage.tag, on_ready, e);
+	int r = e->ready ? ready_read(e->ready, on_ready, e) :
+			   tag_read_ready(e->o.stage.tag, on_ready, e);
+
+	if (e->ready && r < 0)
+		engine_fail(e, err_sys(e->err, -r, "cannot list the sockets of servers"));
 }
 
 static void stop_event(void *arg, uint32_t events)
@@ -312,20 +316,25 @@ static void begin(void *arg)
 		server_begin(&e->servers[i]);
 }
 
+static int ready_source(const struct engine *e)
+{
+	return e->ready ? ready_fd(e->ready) : tag_ready_fd(e->o.stage.tag);
+}
+
 static int watch(struct engine *e)
 {
-	int r, fd = tag_ready_fd(e->o.stage.tag);
+	int r = 0;
 
-	if (fd < 0)
-		return err_missing(e->err,
-				   "without BPF programs (rung none) there is no knowing when "
-				   "a server is ready; see 'detnet doctor'");
+	if (tag_ready_fd(e->o.stage.tag) < 0)
+		r = ready_new(&e->ready);
+	if (r < 0)
+		return err_sys(e->err, -r, "cannot see when a server is ready");
 	e->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (e->inotify_fd < 0)
 		return err_sys(e->err, errno, "inotify");
 	r = loop_add_fd(e->o.loop, e->inotify_fd, EPOLLIN, inotify_event, e);
-	if (r == 0 && fd >= 0)
-		r = loop_add_fd(e->o.loop, fd, EPOLLIN, ready_event, e);
+	if (r == 0)
+		r = loop_add_fd(e->o.loop, ready_source(e), EPOLLIN, ready_event, e);
 	if (r == 0 && e->o.stop_fd >= 0)
 		r = loop_add_fd(e->o.loop, e->o.stop_fd, EPOLLIN, stop_event, e);
 	return r ? err_sys(e->err, -r, "epoll") : 0;
@@ -334,7 +343,7 @@ static int watch(struct engine *e)
 static void take_down(struct engine *e)
 {
 	struct loop *l = e->o.loop;
-	int fd = tag_ready_fd(e->o.stage.tag);
+	int fd = ready_source(e);
 
 	timeline_stop(e->timeline);
 	for (size_t i = 0; e->acts && i < e->o.plan->n; i++)
@@ -348,6 +357,7 @@ static void take_down(struct engine *e)
 	dig(e);
 	if (fd >= 0)
 		loop_del_fd(l, fd);
+	ready_free(e->ready);
 	if (e->o.stop_fd >= 0 && !e->stop_heard)
 		loop_del_fd(l, e->o.stop_fd);
 	if (e->inotify_fd >= 0) {

@@ -3,6 +3,7 @@
 #ifndef ENGINE_ENGINE_INTERNAL_H
 #define ENGINE_ENGINE_INTERNAL_H
 
+#include "capture/sender/ready.h"
 #include "scenarios/engine/engine.h"
 
 struct engine;
@@ -45,6 +46,7 @@ struct server {
 	int watch;		   /* inotify's, of its output */
 	uint64_t cookie;	   /* of its host's network namespace */
 	bool *open;		   /* one for each port */
+	bool looked_at;		   /* by e->ready */
 	bool timed_out;		   /* a setup script */
 	bool died;		   /* ended before it was told to */
 	int wstatus;
@@ -84,6 +86,7 @@ struct engine {
 	size_t n_ready, n_ended, n_over, next_act;
 	struct engine_counts counts;
 	int inotify_fd;
+	struct ready *ready; /* NULL: BPF tells */
 	int64_t t0; /* CLOCK_MONOTONIC when the servers were ready; 0: not yet */
 	const char *phase;
 	bool stopping;	/* ends early: nothing begins any more */

@@ -146,6 +146,27 @@ static void setup_go(void *arg)
 
 /* ---- the server ---- */
 
+/* Where no event tells that a socket listens. */
+static int begin_looking(struct server *s)
+{
+	int r;
+
+	if (!s->e->ready)
+		return 0;
+	r = ready_add(s->e->ready, emu_node_ns(s->e->o.stage.emu, s->use->server), s->cookie);
+	if (r < 0)
+		return err_sys(s->e->err, -r, "cannot see the sockets of %s", host_of(s));
+	s->looked_at = true;
+	return 0;
+}
+
+static void end_looking(struct server *s)
+{
+	if (s->looked_at)
+		ready_del(s->e->ready, s->cookie);
+	s->looked_at = false;
+}
+
 static void server_end(void *arg, struct prog *p, int wstatus)
 {
 	struct server *s = arg;
@@ -154,6 +175,7 @@ static void server_end(void *arg, struct prog *p, int wstatus)
 
 	loop_del_timer(s->e->o.loop, steal_ptr(s->timer));
 	engine_bury(s->e, steal_ptr(s->prog));
+	end_looking(s);
 	s->wstatus = wstatus;
 	outcome_status(wstatus, status, sizeof(status));
 	if (was == SERVER_STARTING) {
@@ -211,7 +233,9 @@ static int server_spawn(struct server *s)
 		return err_sys(s->e->err, errno, "%s", s->log.name);
 	s->state = SERVER_STARTING;
 	spec.out_fd = fd;
-	r = program_start(&s->e->o.stage, &spec, server_end, s, &s->prog, s->e->err);
+	r = begin_looking(s);
+	if (r == 0)
+		r = program_start(&s->e->o.stage, &spec, server_end, s, &s->prog, s->e->err);
 	return r ? r : engine_timer(s->e, READY_TIMEOUT, ready_timeout, s, &s->timer);
 }
 
@@ -244,6 +268,7 @@ void server_opened(struct server *s, uint64_t cookie, uint8_t proto, uint16_t po
 		return;
 	loop_del_timer(s->e->o.loop, steal_ptr(s->timer));
 	s->state = SERVER_READY;
+	end_looking(s);
 	engine_server_ready(s->e);
 }
 
@@ -278,6 +303,7 @@ void server_stop(struct server *s)
 	if (s->state == SERVER_ENDED)
 		return;
 	loop_del_timer(s->e->o.loop, steal_ptr(s->timer));
+	end_looking(s);
 	if (s->state == SERVER_SETUP || !s->prog) {
 		if (s->prog)
 			prog_signal(s->prog, SIGKILL);
