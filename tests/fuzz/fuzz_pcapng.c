@@ -52,6 +52,7 @@ static void read_packets(struct pcapng_reader *r, struct flow_table *t)
 			byte_sink = p.data[i];
 		for (size_t i = 0; p.comment && i < p.comment_len; i++)
 			byte_sink = p.comment[i];
+		byte_sink = (uint8_t)(p.comm ? strlen(p.comm) : p.pid + p.dir + p.id);
 		need(flow_table_add(t, &fp, &f) == (f != NULL));
 	}
 	need((ret == 0) == (e.n == 0));
