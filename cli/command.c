@@ -11,8 +11,8 @@
 #include "core/units.h"
 
 const struct command *const commands[] = {
-	&cmd_shell, &cmd_run, &cmd_check, &cmd_graph, &cmd_scenarios, &cmd_flows, &cmd_doctor,
-	&cmd_clean, &cmd_help, NULL,
+	&cmd_shell, &cmd_run, &cmd_check, &cmd_graph, &cmd_scenarios, &cmd_flows, &cmd_packets,
+	&cmd_doctor, &cmd_clean, &cmd_help, NULL,
 };
 
 const struct option_row common_options[] = {
