@@ -2,13 +2,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
-#include <sys/utsname.h>
 #include "capture/capture_internal.h"
 #include "capture/comment.h"
+#include "capture/flow/schema.h"
 #include "core/tree.h"
 #include "core/units.h"
 #include "emu/link.h"
@@ -16,6 +18,9 @@
 #define RING_MIN (16ull << 20)
 #define RING_MAX (256ull << 20)
 #define RING_SHARE 4 /* of the memory: the most that may be asked for */
+
+#define RESERVE_MAX   (16 << 20)
+#define RESERVE_SHARE 16 /* of what is free where the files are */
 
 static uint32_t vantage_of(void *arg, uint8_t family, const uint8_t *ip)
 {
@@ -29,32 +34,21 @@ static uint32_t vantage_of(void *arg, uint8_t family, const uint8_t *ip)
 	return i == NET_NONE ? FLOW_NO_IFACE : i;
 }
 
-/* Interface blocks, one a link, and what each ring's packets mean. */
-static int add_ifaces(struct capture *c, const struct emu *e)
+/* What each ring's packets mean. */
+static int add_taps(struct capture *c, const struct emu *e)
 {
 	const struct net *net = c->net;
 	int r = taps_init(&c->taps, net);
 
-	c->iface_packets = calloc(net->n_links + 1, sizeof(*c->iface_packets));
-	if (!c->iface_packets)
-		r = -ENOMEM;
-	for (uint32_t i = 0; i < net->n_links && r == 0; i++) {
-		char name[TAP_NAME_SIZE], descr[TAP_DESCR_SIZE];
-		struct pcapng_iface_info info;
-
-		tap_describe(net, i, name, descr);
-		tap_iface_info(net, i, &info);
-		info.name = name;
-		info.descr = descr;
-		info.snaplen = c->opts.snaplen;
-		r = pcapng_add_iface(c->writer, &info);
-		if (r < 0)
-			return r;
-		r = 0;
+	c->naming = calloc(net->n_links + 1, sizeof(*c->naming));
+	if (r < 0 || !c->naming)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < net->n_links; i++) {
+		c->naming[i] = tap_naming_iface(net, i);
 		if (emu_link_engine(e, i) != ENGINE_SHAPER)
 			taps_add(&c->taps, net, i);
 	}
-	return r;
+	return 0;
 }
 
 /* The kernel takes a ring's memory at once and for good, so one that is asked for has a bound, too. */
@@ -126,7 +120,8 @@ static int open_queue(struct capture *c, struct emu *e, struct err *err)
 	c->shaper = emu_shaper(e);
 	if (!c->shaper)
 		return 0;
-	r = fates_open(c->opts.dir_fd, c->net, &c->fates, err);
+	if (!c->opts.packets_only)
+		r = fates_open(c->opts.dir_fd, c->net, &c->fates, err);
 	if (r == 0)
 		r = ring_size(c, &size, err);
 	if (r == 0)
@@ -138,26 +133,63 @@ static int open_queue(struct capture *c, struct emu *e, struct err *err)
 	return r < 0 ? err_sys(err, -r, "cannot take over the shaper's packets") : 0;
 }
 
-static int open_file(struct capture *c, const struct emu *e, struct err *err)
+/*
+ * A full disk must not cost a run the files that say what it was. So room is taken for them while there is
+ * some, and let go when the capture is closed. Without it, or where it cannot be had, they are as they
+ * come.
+ */
+static void reserve(struct capture *c)
 {
-	static const char name[] = "capture.pcapng";
-	struct utsname un;
-	char os[256];
-	int r, fd = tree_create(c->opts.dir_fd, name, 0);
+	struct statvfs fs;
+	off_t size;
 
-	if (fd < 0)
-		return err_sys(err, -fd, "cannot write %s", name);
-	uname(&un);
-	snprintf(os, sizeof(os), "%s %s %s", un.sysname, un.release, un.machine);
-	r = pcapng_create(fd, name, os, "detnet " DETNET_VERSION, NULL, &c->writer, err);
-	return r < 0 ? r : add_ifaces(c, e);
+	if (fstatvfs(c->opts.dir_fd, &fs) < 0)
+		return;
+	size = (off_t)(fs.f_bavail * fs.f_frsize / RESERVE_SHARE);
+	c->reserve_fd = openat(c->opts.dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (c->reserve_fd >= 0)
+		posix_fallocate(c->reserve_fd, 0, size < RESERVE_MAX ? size : RESERVE_MAX);
+}
+
+static int open_files(struct capture *c, struct err *err)
+{
+	const struct capture_opts *o = &c->opts;
+	const struct sink_opts so = {
+		.dir_fd = o->dir_fd,
+		.name = o->name ? o->name : "capture",
+		.format = o->format,
+		.snaplen = o->snaplen,
+		.filter = o->filter,
+		.rotate_bytes = o->rotate_bytes,
+		.rotate_ns = o->rotate_ns,
+		.per_host = o->per_host,
+		.start = c->start,
+	};
+	char *why = NULL;
+	int r = 0;
+
+	c->comments = comment_cache_new(c->net);
+	if (!c->comments)
+		return -ENOMEM;
+	if (o->filter)
+		r = filter_new(c->net, o->filter, o->snaplen, &c->filter, &why);
+	if (r < 0) {
+		err_usage(err, "filter: %s", why ? why : strerror(-r));
+		free(why);
+		return r;
+	}
+	if (o->dir_fd < 0)
+		return 0;
+	if (!o->packets_only)
+		reserve(c);
+	return sink_open(c->net, &so, &c->sink, err);
 }
 
 int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 		  const struct capture_opts *opts, struct capture **ret, struct err *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
-	struct flow_opts fo = { .vantage = vantage_of, .arg = c };
+	struct flow_opts fo = { .schemas = opts->schemas, .vantage = vantage_of, .arg = c };
 	int r;
 
 	if (!c)
@@ -168,11 +200,15 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 	c->owners = owners;
 	c->opts = *opts;
 	c->pad = owners_label_max(owners);
+	c->reserve_fd = -1;
 	c->stop_fd = eventfd(0, EFD_CLOEXEC);
 	c->start = units_now_real();
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_mutex_init(&c->view_lock, NULL);
 	c->flows = flow_table_new(&fo, owners);
-	r = c->flows && c->stop_fd >= 0 ? open_file(c, e, err) : -ENOMEM;
+	r = c->flows && c->stop_fd >= 0 ? add_taps(c, e) : -ENOMEM;
+	if (r == 0)
+		r = open_files(c, err);
 	if (r == 0 && tag_rung_of(tag) == TAG_RUNG_NONE)
 		r = infer_open(e, owners, &c->infer, err);
 	if (r == 0)
@@ -198,60 +234,79 @@ void capture_stats(struct capture *c, struct capture_stats *ret)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void capture_set_view(struct capture *c, capture_view_fn *fn, void *arg)
+{
+	pthread_mutex_lock(&c->view_lock);
+	c->view = fn;
+	c->view_arg = arg;
+	pthread_mutex_unlock(&c->view_lock);
+}
+
+static int count_unlabelled(void *arg, const struct flow *fl)
+{
+	*(uint64_t *)arg += !fl->activity;
+	return 0;
+}
+
 struct flow_writer {
 	struct capture *c;
+	const struct flow_schema *schema;
 	FILE *f;
 };
 
 static int write_flow(void *arg, const struct flow *fl)
 {
 	struct flow_writer *w = arg;
+	const struct flow_labels labels = { w->c->net, w->c->owners };
 
-	w->c->stats.flows_unlabelled += !fl->activity;
-	return flow_write_csv(fl, w->c->net, w->c->owners, w->f);
+	return w->schema->row(flow_schema_state(w->c->flows, fl, w->schema), fl, &labels, w->f);
 }
 
-static int write_flows(struct capture *c, struct err *err)
+static int write_rows(struct flow_writer *w)
 {
-	static const char name[] = "flows.csv";
-	struct flow_writer w = { .c = c };
-	int r, fd = tree_create(c->opts.dir_fd, name, 0);
+	int r;
+
+	errno = 0;
+	r = w->schema->header(w->f);
+	if (r == 0)
+		r = flow_table_each(w->c->flows, write_flow, w);
+	if (r == 0 && w->schema->footer)
+		r = w->schema->footer(w->f);
+	if (r == -EIO && errno) /* a stream knows that it failed, not why */
+		r = -errno;
+	return r;
+}
+
+/* A table without its last flows would look whole, so there is all of it or none. */
+static int write_flows(struct capture *c, const struct flow_schema *schema, struct err *err)
+{
+	struct flow_writer w = { .c = c, .schema = schema };
+	int r, fd = tree_create(c->opts.dir_fd, schema->file, 0);
 
 	if (fd < 0)
-		return err_sys(err, -fd, "cannot write %s", name);
+		return err_sys(err, -fd, "cannot write %s", schema->file);
 	w.f = fdopen(fd, "w");
 	if (!w.f) {
 		close(fd);
 		return -ENOMEM;
 	}
-	errno = 0;
-	r = flow_write_csv_header(w.f);
-	if (r == 0)
-		r = flow_table_each(c->flows, write_flow, &w);
-	if (r == -EIO && errno) /* a stream knows that it failed, not why */
-		r = -errno;
+	r = write_rows(&w);
 	if (fclose(w.f) != 0 && r == 0)
 		r = -errno;
-	return r < 0 ? err_sys(err, -r, "cannot write %s", name) : 0;
+	if (r == 0)
+		return 0;
+	tree_remove(c->opts.dir_fd, schema->file);
+	return err_sys(err, -r, "cannot write %s", schema->file);
 }
 
-/* What the kernel lost cannot be told by interface; it stands with the first. */
-static void write_stats(struct capture *c)
+static int write_tables(struct capture *c, struct err *err)
 {
-	int64_t end = units_now_real();
+	const struct flow_schema *const *more = c->opts.schemas;
+	int r = write_flows(c, &schema_detnet, err);
 
-	for (size_t i = 0; i < c->n_rings; i++) {
-		ring_update_stats(c->rings[i]);
-		c->stats.drops += ring_stats(c->rings[i])->drops;
-	}
-	for (uint32_t i = 0; i < c->net->n_links; i++)
-		pcapng_write_stats(c->writer, i,
-				   &(struct pcapng_stats){
-					   .start = c->start,
-					   .end = end,
-					   .received = c->iface_packets[i],
-					   .dropped = i == 0 ? c->stats.drops : 0,
-				   });
+	for (; more && *more && r == 0; more++)
+		r = write_flows(c, *more, err);
+	return r;
 }
 
 static void sum_fates(struct capture *c)
@@ -261,11 +316,10 @@ static void sum_fates(struct capture *c)
 	if (!c->shaper)
 		return;
 	c->stats.shaped = true;
-	for (uint32_t i = 0; i < c->net->n_links; i++)
+	for (uint32_t i = 0; c->fates && i < c->net->n_links; i++)
 		for (int end = 0; end < 2; end++)
 			fate_counts_add(&c->stats.fates, fates_counts(c->fates, i, end));
 	shaper_stats(c->shaper, &now);
-	c->stats.fates_lost = fate_lost(c->queue);
 	c->stats.overruns = now.overruns - c->shaper_start.overruns;
 	c->stats.send_errors = now.send_errors - c->shaper_start.send_errors;
 }
@@ -283,20 +337,21 @@ int capture_stop(struct capture *c, struct err *err)
 		return err_sys(err, errno, "cannot stop the capture");
 	pthread_join(c->thread, NULL);
 	c->running = false;
-	write_stats(c);
 	sum_fates(c);
+	flow_table_each(c->flows, count_unlabelled, &c->stats.flows_unlabelled);
 	if (c->stats.error)
 		r = err_integrity(err,
 				  "the capture could not be written whole: %s; what is in it can "
 				  "be read", strerror(c->stats.error));
-	e = pcapng_close(steal_ptr(c->writer), r < 0 ? NULL : err);
-	if (r == 0)
-		r = e;
+	e = sink_close(steal_ptr(c->sink), r < 0 ? NULL : err);
+	r = r < 0 ? r : e;
 	if (c->fates) {
-		e = fates_close(c->fates, err);
+		e = fates_close(c->fates, r < 0 ? NULL : err);
 		r = r < 0 ? r : e;
 	}
-	e = write_flows(c, err);
+	cleanup_closep(&c->reserve_fd);
+	c->reserve_fd = -1;
+	e = c->opts.dir_fd < 0 || c->opts.packets_only ? 0 : write_tables(c, err);
 	return r < 0 ? r : e;
 }
 
@@ -326,8 +381,10 @@ void capture_free(struct capture *c)
 		shaper_set_sink(c->shaper, NULL);
 	fate_queue_free(c->queue);
 	fates_free(c->fates);
-	if (c->writer)
-		pcapng_close(c->writer, NULL);
+	sink_close(c->sink, NULL);
+	filter_free(c->filter);
+	comment_cache_free(c->comments);
+	cleanup_closep(&c->reserve_fd);
 	for (size_t i = 0; i < c->n_rings; i++)
 		ring_close(c->rings[i]);
 	free(c->rings);
@@ -338,7 +395,8 @@ void capture_free(struct capture *c)
 	if (c->stop_fd >= 0)
 		close(c->stop_fd);
 	pthread_mutex_destroy(&c->lock);
-	free(c->iface_packets);
+	pthread_mutex_destroy(&c->view_lock);
+	free(c->naming);
 	taps_clear(&c->taps);
 	free(c);
 }

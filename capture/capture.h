@@ -18,21 +18,23 @@
 #include "capture/flow/flow.h"
 #include "capture/sender/owner.h"
 #include "capture/sender/tag.h"
+#include "capture/sink.h"
 #include "emu/emu.h"
 
-enum capture_format { CAPTURE_PCAPNG, CAPTURE_PCAP };
-
-/* A packet as it was written, for whoever looks on; in the capture's thread, so be quick. */
+/* A packet as it is written, for whoever looks on. */
 struct capture_view {
-	const char *iface; /* "h1:h1-eth0" */
-	const struct pcapng_packet *packet;
-	const struct owner *owner; /* NULL: unknown */
-	const struct flow *flow;   /* NULL: of none */
+	uint32_t link;
+	bool out; /* it left the end that names the link, see tap_naming_iface() */
+	const struct flow_packet *packet;
+	const struct comment *comment;
 };
+/* In the capture's thread, so be quick. */
 typedef void capture_view_fn(void *arg, const struct capture_view *v);
 
 struct capture_opts {
-	int dir_fd;	     /* the folder that gets capture.pcapng, flows.csv and fates.csv */
+	int dir_fd;	     /* the folder that gets capture.pcapng, flows.csv and fates.csv; -1: none */
+	const char *name;    /* of the capture's files; NULL: "capture" */
+	bool packets_only;   /* no flows.csv, no fates.csv */
 	uint32_t snaplen;    /* bytes of a packet kept */
 	uint64_t ring_bytes; /* 0: from the machine's memory */
 	const char *filter;  /* pcap-filter(7): which packets are written; NULL: all. Flows count all */
@@ -40,15 +42,16 @@ struct capture_opts {
 	/* A new file (capture-00002.pcapng …) at this size or age; 0: never. */
 	uint64_t rotate_bytes;
 	int64_t rotate_ns;
-	bool per_host;	     /* one file for each host and router, HOST.pcapng, beside capture.pcapng */
+	bool per_host;	     /* one file for each host and router, hosts/HOST.pcapng */
 	const struct flow_schema *const *schemas; /* more than flows.csv, NULL-terminated; NULL: none */
-	capture_view_fn *view; /* NULL: nobody looks on */
-	void *view_arg;
 };
 
 /* Totals so far; may be read from any thread while it runs. */
 struct capture_stats {
 	uint64_t packets, bytes;     /* written, wire length */
+	uint64_t filtered;	     /* not written, for the filter refused them */
+	uint64_t unwritten;	     /* not written, for writing had failed */
+	unsigned files;		     /* capture.pcapng and those after it */
 	uint64_t drops;		     /* the kernel found no room in a ring */
 	uint64_t unlabelled;	     /* packets without an owner */
 	uint64_t kernel;	     /* packets of a host's or switch's kernel */
@@ -69,6 +72,8 @@ struct capture;
 int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 		  const struct capture_opts *opts, struct capture **ret, struct err *err);
 void capture_stats(struct capture *c, struct capture_stats *ret);
+/* Has each packet that the filter lets pass shown to fn from now on; NULL: to nobody any more. */
+void capture_set_view(struct capture *c, capture_view_fn *fn, void *arg);
 /* Takes in what rings and shaper still hold, writes flows.csv, closes the files. The stats are then final. */
 int capture_stop(struct capture *c, struct err *err);
 /* Flows, after capture_stop(), for summaries; in order of first packet. */

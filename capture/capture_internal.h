@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 #include "capture/capture.h"
-#include "capture/file/pcapng.h"
+#include "capture/filter.h"
 #include "capture/ring.h"
 #include "capture/sender/infer.h"
 #include "capture/tap.h"
@@ -25,18 +25,25 @@ struct capture {
 	struct fates *fates;
 	struct shaper_stats shaper_start; /* when the capture began */
 	uint64_t last_id; /* of a packet, where there is no shaper to count them */
-	struct pcapng_writer *writer;
+	struct filter *filter; /* NULL: all are written */
+	struct sink *sink;     /* NULL: none are */
+	int reserve_fd;	       /* room for the other files of a run, should the disk be full; -1: none */
 	struct flow_table *flows;
+	struct comment_cache *comments;
 	size_t pad; /* bytes that the second half of a comment may need */
 	pthread_t thread;
 	bool running;
 	int stop_fd;
 	int64_t start;
-	uint64_t *iface_packets; /* by link, which is the id of its interface block */
-	int64_t flushed_at;	 /* CLOCK_MONOTONIC ns */
+	uint32_t *naming; /* tap_naming_iface() of each link */
+	int64_t flushed_at; /* CLOCK_MONOTONIC ns */
 	uint64_t flushed_packets;
+	struct capture_stats counts; /* the thread's, who publishes them in stats */
 	pthread_mutex_t lock; /* of stats */
 	struct capture_stats stats;
+	pthread_mutex_t view_lock; /* of what follows; held while packets are read */
+	capture_view_fn *view; /* NULL: nobody looks on */
+	void *view_arg;
 };
 
 /* The thread; its argument is the capture. */

@@ -29,7 +29,7 @@ struct sighting {
 /* The node at the end of the link that it left. */
 static uint32_t node_before(const struct capture *c, const struct sighting *s)
 {
-	uint32_t named = tap_naming_iface(c->net, s->link);
+	uint32_t named = c->naming[s->link];
 
 	return c->net->ifaces[s->out ? named : net_peer(c->net, named)].node;
 }
@@ -47,52 +47,82 @@ static const struct owner *owner_by_tag(struct capture *c, uint32_t hash)
 
 static void count(struct capture *c, const struct sighting *s, const struct owner *owner)
 {
-	pthread_mutex_lock(&c->lock);
-	c->stats.packets++;
-	c->stats.bytes += s->packet.len;
-	c->stats.unlabelled += !owner;
-	c->stats.kernel += owner && owner->kernel;
-	c->stats.inferred += owner && owner->inferred;
-	c->stats.flows = flow_table_count(c->flows);
-	pthread_mutex_unlock(&c->lock);
+	struct capture_stats *n = &c->counts;
+
+	n->packets++;
+	n->bytes += s->packet.len;
+	n->unlabelled += !owner;
+	n->kernel += owner && owner->kernel;
+	n->inferred += owner && owner->inferred;
 }
 
 /* The first error stays; nothing is written after it, and the run says that it is not whole. */
 static void set_error(struct capture *c, int error)
 {
+	if (c->counts.error == 0)
+		c->counts.error = error;
+}
+
+/* For those who ask; not for each packet. */
+static void publish(struct capture *c)
+{
+	c->counts.flows = flow_table_count(c->flows);
+	c->counts.files = c->sink ? sink_files(c->sink) : 0;
 	pthread_mutex_lock(&c->lock);
-	if (c->stats.error == 0)
-		c->stats.error = error;
+	c->stats = c->counts;
 	pthread_mutex_unlock(&c->lock);
 }
 
 static int write_packet(struct capture *c, const struct sighting *s, const struct owner *owner,
-			struct flow *flow)
+			const struct comment *text, struct flow *flow)
 {
-	bool may_wait = flow && comment_may_wait(flow);
-	struct comment text;
+	struct comment_pos pos[SINK_COPIES];
 	struct pcapng_packet out = {
-		.iface = s->link,
 		.ts = s->packet.ts,
-		.dir = s->out ? PCAPNG_DIR_OUT : PCAPNG_DIR_IN,
 		.id = s->id,
 		.caplen = s->packet.caplen,
 		.len = s->packet.len,
 		.data = s->packet.data,
+		.comment = text->text,
+		.comment_len = text->len,
 	};
-	uint64_t pos;
-	int r;
+	int n = sink_write(c->sink, s->link, s->out, &out, pos);
 
-	comment_make(&text, c->net, owner, flow, may_wait ? c->pad : 0);
-	out.comment = text.text;
-	out.comment_len = text.len;
-	r = pcapng_write(c->writer, &out, &pos);
-	if (r < 0)
-		return r;
-	if (text.padded)
-		comment_wait(flow, pos, &text);
-	c->iface_packets[s->link]++;
-	return 0;
+	for (int i = 0; i < n && text->padded; i++)
+		comment_wait(flow, &pos[i], text);
+	return n < 0 ? n : 0;
+}
+
+/* Into the files and to who looks on, if the filter lets it pass. */
+static int hand_on(struct capture *c, const struct sighting *s, const struct owner *owner,
+		   struct flow *flow)
+{
+	const struct flow_packet *p = &s->packet;
+	struct sink_count *n = c->sink ? sink_count(c->sink, s->link) : NULL;
+	const struct comment *text;
+	int r = 0;
+
+	if (n)
+		n->received++;
+	if (c->filter && !filter_match(c->filter, p->data, p->caplen, p->len)) {
+		c->counts.filtered++;
+		return 0;
+	}
+	if (n)
+		n->accepted++;
+	text = comment_cached(c->comments, owner, flow,
+			      flow && comment_may_wait(flow) ? c->pad : 0);
+	if (c->view)
+		c->view(c->view_arg, &(struct capture_view){ s->link, s->out, p, text });
+	if (c->counts.error)
+		r = -c->counts.error;
+	else if (c->sink)
+		r = write_packet(c, s, owner, text, flow);
+	if (r == 0)
+		count(c, s, owner);
+	else
+		c->counts.unwritten++;
+	return r;
 }
 
 /* Who sent it, and where it is counted. */
@@ -107,7 +137,7 @@ static const struct owner *identify(struct capture *c, struct sighting *s)
 	else
 		owner = owner_by_tag(c, s->hash);
 	s->packet.owner = owner ? owner->id : OWNER_NONE;
-	s->packet.iface = tap_naming_iface(c->net, s->link);
+	s->packet.iface = c->naming[s->link];
 	return owner;
 }
 
@@ -120,14 +150,12 @@ static int add_packet(struct capture *c, const struct sighting *s, const struct 
 
 	if (r <= 0)
 		flow = NULL;
-	if (r >= 0)
-		r = c->stats.error ? -c->stats.error : 0;
-	if (r == 0 && flow && flow->pending)
-		r = comment_complete(flow, c->writer);
+	if (r > 0)
+		r = 0;
+	if (r == 0 && flow && flow->pending && !c->counts.error)
+		r = comment_complete(flow, sink_patch, c->sink);
 	if (r == 0)
-		r = write_packet(c, s, owner, flow);
-	if (r == 0)
-		count(c, s, owner);
+		r = hand_on(c, s, owner, flow);
 	*ret = flow;
 	return r;
 }
@@ -168,7 +196,7 @@ static void on_fate(void *arg, const struct fate *f, const uint8_t *data)
 	const struct link *l = &c->net->links[f->link];
 	struct sighting s = {
 		.link = f->link,
-		.out = l->iface[f->end] == tap_naming_iface(c->net, f->link),
+		.out = l->iface[f->end] == c->naming[f->link],
 		.id = f->id,
 		.hash = f->hash,
 		.packet = { .ts = f->ts, .caplen = f->caplen, .len = f->len, .data = data },
@@ -185,8 +213,8 @@ static void on_fate(void *arg, const struct fate *f, const uint8_t *data)
 		flow = flow_table_find(c->flows, &s.packet);
 	}
 	if (r == 0)
-		r = c->stats.error ? -c->stats.error : 0;
-	if (r == 0)
+		r = -c->counts.error;
+	if (r == 0 && c->fates)
 		r = fates_add(c->fates, f, data, s.packet.owner, flow ? flow->uid : NULL);
 	if (r < 0)
 		set_error(c, -r);
@@ -195,6 +223,7 @@ static void on_fate(void *arg, const struct fate *f, const uint8_t *data)
 /* fds: of the rings, then of the queue. */
 static void read_all(struct capture *c, const struct pollfd *fds)
 {
+	pthread_mutex_lock(&c->view_lock);
 	tag_read_processes(c->tag);
 	for (size_t i = 0; i < c->n_rings; i++) {
 		if (fds[i].revents & POLLERR)
@@ -203,6 +232,7 @@ static void read_all(struct capture *c, const struct pollfd *fds)
 	}
 	if (c->queue)
 		fate_read(c->queue, on_fate, c);
+	pthread_mutex_unlock(&c->view_lock);
 }
 
 /* What is there at the end; nothing comes into the queue any more. */
@@ -215,18 +245,37 @@ static void drain_all(struct capture *c)
 		;
 }
 
+/* What the kernel lost cannot be told by interface; it stands with the first. */
+static void count_drops(struct capture *c)
+{
+	c->counts.drops = 0;
+	for (size_t i = 0; i < c->n_rings; i++) {
+		ring_update_stats(c->rings[i]);
+		c->counts.drops += ring_stats(c->rings[i])->drops;
+	}
+	c->counts.fates_lost = c->queue ? fate_lost(c->queue) : 0;
+	if (c->sink) {
+		struct sink_count *n = sink_count(c->sink, 0);
+
+		n->os_dropped = c->counts.drops;
+		n->dropped = c->counts.drops + c->counts.fates_lost;
+	}
+}
+
 /* Once in FLUSH_MS, if there is something. */
 static void flush(struct capture *c)
 {
 	int64_t now = units_now_mono();
-	int r;
+	int r = 0;
 
-	if (c->stats.error || c->stats.packets == c->flushed_packets ||
+	if (c->counts.error || c->counts.packets == c->flushed_packets ||
 	    now - c->flushed_at < FLUSH_MS * NSEC_PER_MSEC)
 		return;
 	c->flushed_at = now;
-	c->flushed_packets = c->stats.packets;
-	r = pcapng_flush(c->writer);
+	c->flushed_packets = c->counts.packets;
+	count_drops(c);
+	if (c->sink)
+		r = sink_flush(c->sink);
 	if (r == 0 && c->fates)
 		r = fates_flush(c->fates);
 	if (r < 0)
@@ -253,10 +302,13 @@ void *capture_thread(void *arg)
 		else
 			read_all(c, fds);
 		flush(c);
+		publish(c);
 	}
 	drain_all(c);
 	free(fds);
 	if (error)
 		set_error(c, error);
+	count_drops(c);
+	publish(c);
 	return NULL;
 }

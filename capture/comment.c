@@ -5,11 +5,14 @@
 #include "capture/comment.h"
 #include "core/utf8.h"
 
-/* An unanswered flow waits with this many packets; more would only be retries of nobody's. */
-#define WAITING_MAX 64
+/*
+ * An unanswered flow waits with this many comments, of a third as many packets where each is in three
+ * files; more would only be retries of nobody's.
+ */
+#define WAITING_MAX 192
 
 struct waiting {
-	uint64_t pos; /* of the second half in the file */
+	struct comment_pos pos; /* of the second half */
 	size_t len;
 };
 
@@ -79,17 +82,18 @@ bool comment_may_wait(const struct flow *flow)
 	return !flow->activity && (!l || l->n < WAITING_MAX);
 }
 
-void comment_wait(struct flow *flow, uint64_t pos, const struct comment *c)
+void comment_wait(struct flow *flow, const struct comment_pos *pos, const struct comment *c)
 {
 	struct waiting_list *l = flow->pending;
 
 	if (!l)
 		l = flow->pending = calloc(1, sizeof(*l));
 	if (l && l->n < WAITING_MAX)
-		l->at[l->n++] = (struct waiting){ pos + c->who_len, c->len - c->who_len };
+		l->at[l->n++] = (struct waiting){ { pos->stream, pos->file, pos->at + c->who_len },
+						  c->len - c->who_len };
 }
 
-int comment_complete(struct flow *flow, struct pcapng_writer *w)
+int comment_complete(struct flow *flow, comment_patch_fn *patch, void *arg)
 {
 	struct waiting_list *l = flow->pending;
 	char text[COMMENT_MAX];
@@ -104,7 +108,7 @@ int comment_complete(struct flow *flow, struct pcapng_writer *w)
 
 		if (len < room)
 			memset(text + len, ' ', room - len);
-		r = pcapng_patch_comment(w, l->at[i].pos, text, room);
+		r = patch(arg, &l->at[i].pos, text, room);
 	}
 	comment_forget(flow);
 	return r;

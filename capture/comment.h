@@ -14,7 +14,6 @@
 
 #include "capture/flow/flow.h"
 #include "capture/sender/owner.h"
-#include "capture/file/pcapng.h"
 
 #define COMMENT_MAX 512
 
@@ -29,12 +28,31 @@ struct comment {
 void comment_make(struct comment *c, const struct net *net, const struct owner *owner,
 		  const struct flow *flow, size_t pad);
 
+/* A comment that was written: the sink's, see capture/sink.h. */
+struct comment_pos {
+	uint32_t stream, file;
+	uint64_t at;
+};
+/* Overwrites it from pos on; 0 or -errno. */
+typedef int comment_patch_fn(void *arg, const struct comment_pos *pos, const char *text,
+			     size_t len);
+
 /* Remembers that the comment at pos waits for its flow's activity; bounded for each flow. */
-void comment_wait(struct flow *flow, uint64_t pos, const struct comment *c);
+void comment_wait(struct flow *flow, const struct comment_pos *pos, const struct comment *c);
 /* Completes all that wait, if the activity is known by now. 0 or a failed write. */
-int comment_complete(struct flow *flow, struct pcapng_writer *w);
+int comment_complete(struct flow *flow, comment_patch_fn *patch, void *arg);
 bool comment_may_wait(const struct flow *flow);
 void comment_forget(struct flow *flow);
+
+/*
+ * Comments made before, for packets that say the same: most of a flow's do. What it returns is valid
+ * until the next call.
+ */
+struct comment_cache;
+struct comment_cache *comment_cache_new(const struct net *net);
+void comment_cache_free(struct comment_cache *cache);
+const struct comment *comment_cached(struct comment_cache *cache, const struct owner *owner,
+				     const struct flow *flow, size_t pad);
 
 /* What a comment says; the strings are in text, NULL: it does not say. */
 struct comment_said {

@@ -24,11 +24,10 @@ bool tap_in_fabric(const struct net *net, uint32_t link)
 	return is_port(net, net->links[link].iface[0]) || is_port(net, net->links[link].iface[1]);
 }
 
-void tap_describe(const struct net *net, uint32_t link, char name[TAP_NAME_SIZE],
+void tap_describe(const struct net *net, uint32_t iface, char name[TAP_NAME_SIZE],
 		  char descr[TAP_DESCR_SIZE])
 {
-	uint32_t named = tap_naming_iface(net, link);
-	const struct iface *ifc = &net->ifaces[named], *far = &net->ifaces[net_peer(net, named)];
+	const struct iface *ifc = &net->ifaces[iface], *far = &net->ifaces[net_peer(net, iface)];
 	char addr[16];
 
 	snprintf(name, TAP_NAME_SIZE, "%s:%s", net->nodes[ifc->node].name, ifc->name);
@@ -37,10 +36,10 @@ void tap_describe(const struct net *net, uint32_t link, char name[TAP_NAME_SIZE]
 		 net->nodes[far->node].name, far->name);
 }
 
-void tap_iface_info(const struct net *net, uint32_t link, struct pcapng_iface_info *ret)
+void tap_iface_info(const struct net *net, uint32_t iface, struct pcapng_iface_info *ret)
 {
-	const struct iface *ifc = &net->ifaces[tap_naming_iface(net, link)];
-	const struct link *l = &net->links[link];
+	const struct iface *ifc = &net->ifaces[iface];
+	const struct link *l = &net->links[ifc->link];
 
 	*ret = (struct pcapng_iface_info){
 		.mac = ifc->mac,

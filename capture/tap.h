@@ -28,11 +28,11 @@ struct taps {
 /* The interface that names a link: of the end that is not a switch, the first of two. */
 uint32_t tap_naming_iface(const struct net *net, uint32_t link);
 bool tap_in_fabric(const struct net *net, uint32_t link); /* has it an end there? */
-/* For its interface block: "h1:h1-eth0" and "address 10.0.0.1 to s1:s1-eth1". */
-void tap_describe(const struct net *net, uint32_t link, char name[TAP_NAME_SIZE],
+/* For an interface's block: "h1:h1-eth0" and "address 10.0.0.1 to s1:s1-eth1". */
+void tap_describe(const struct net *net, uint32_t iface, char name[TAP_NAME_SIZE],
 		  char descr[TAP_DESCR_SIZE]);
-/* The rest of it that the model knows: the named interface's addresses, and its speeds. */
-void tap_iface_info(const struct net *net, uint32_t link, struct pcapng_iface_info *ret);
+/* The rest of it that the model knows: the interface's addresses, and its speeds. */
+void tap_iface_info(const struct net *net, uint32_t iface, struct pcapng_iface_info *ret);
 /* The names of all addresses for the name resolution block; malloc'd, net->n_ifaces at most, or NULL. */
 struct pcapng_name *tap_names(const struct net *net, size_t *ret_n);
 

@@ -42,6 +42,17 @@ static void a_name_of_junk_stays_one_line_of_text(void **state)
 	assert_text(&c, "host=h1 pid=1 comm=a \xef\xbf\xbd" "b owner=9");
 }
 
+static unsigned patched;
+
+static int patch(void *arg, const struct comment_pos *pos, const char *text, size_t len)
+{
+	assert_int_equal(pos->at, 1000 + 100 * patched + strlen("host=h1 pid=9 comm=vsftpd owner=10"));
+	assert_int_equal(len, 30);
+	assert_memory_equal(text, " scenario=ftp/get activity=17 ", 30);
+	patched++;
+	return 0;
+}
+
 static void waits_with_room_for_the_activity(void **state)
 {
 	struct owner w = { .id = 10, .pid = 9, .comm = "vsftpd" };
@@ -53,9 +64,15 @@ static void waits_with_room_for_the_activity(void **state)
 	assert_true(c.padded);
 	assert_text(&c, "host=h1 pid=9 comm=vsftpd owner=10 scenario=ftp                 ");
 	assert_int_equal(c.len, c.who_len + 30);
-	for (int i = 0; i < 100; i++)
-		comment_wait(&flow, 1000 + (uint64_t)i, &c);
+	for (unsigned i = 0; i < 1000; i++)
+		comment_wait(&flow, &(struct comment_pos){ .at = 1000 + 100 * i }, &c);
 	assert_false(comment_may_wait(&flow)); /* bounded */
+	assert_int_equal(comment_complete(&flow, patch, NULL), 0);
+	assert_int_equal(patched, 0);
+	flow.activity = &label;
+	assert_int_equal(comment_complete(&flow, patch, NULL), 0);
+	assert_true(patched > 50 && !flow.pending);
+	flow.activity = NULL;
 	comment_forget(&flow);
 	flow.activity = &label;
 	assert_false(comment_may_wait(&flow));

@@ -1,0 +1,25 @@
+/*
+ * Capture filters in the language of pcap-filter(7), with the names of nodes as their addresses.
+ *
+ * libpcap compiles them, and each packet is judged in user space: flows, owners and fates are of all
+ * packets, whatever is written. A name that is neither a node's nor a word of the language is refused
+ * here, for libpcap would ask the machine's resolver for it.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_FILTER_H
+#define CAPTURE_FILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "emu/net.h"
+
+struct filter;
+
+/* 0, or -EINVAL with *ret_why, malloc'd: a sentence without the text of the filter. */
+int filter_new(const struct net *net, const char *text, uint32_t snaplen, struct filter **ret,
+	       char **ret_why);
+void filter_free(struct filter *f);
+/* data: an Ethernet frame. */
+bool filter_match(const struct filter *f, const uint8_t *data, uint32_t caplen, uint32_t len);
+
+#endif

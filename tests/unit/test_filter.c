@@ -1,0 +1,111 @@
+/* Capture filters: nodes' names as addresses, libpcap's language, and no name that would need a resolver. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include "capture/filter.h"
+#include "tests/lib/frames.h"
+
+static struct net net;
+
+static int setup(void **state)
+{
+	net_init(&net);
+	net_add_node(&net, NODE_HOST, "h1", 1, NULL);
+	net_add_node(&net, NODE_SWITCH, "s1", 1, NULL);
+	net_add_node(&net, NODE_HOST, "web-2", 1, NULL);
+	net_add_node(&net, NODE_HOST, "cafe", 1, NULL);
+	for (uint32_t n = 0; n < 4; n++)
+		if (n != 1)
+			net_add_link(&net, n, 1, 1, NULL);
+	return net_finish(&net, NULL);
+}
+
+static int teardown(void **state)
+{
+	net_free(&net);
+	return 0;
+}
+
+static void refused(const char *text, const char *why)
+{
+	struct filter *f = NULL;
+	char *said = NULL;
+
+	assert_int_equal(filter_new(&net, text, 65536, &f, &said), -EINVAL);
+	assert_null(f);
+	assert_non_null(said);
+	if (!strstr(said, why))
+		fail_msg("'%s': expected …%s…, got %s", text, why, said);
+	free(said);
+}
+
+/* Of one datagram from h1, port 4000, to web-2, port 53. */
+static bool passes(const char *text)
+{
+	struct filter *f = NULL;
+	struct frame frame;
+	char *why = NULL;
+	bool match;
+
+	frame_udp(&frame, "10.0.0.1", 4000, "10.0.0.2", 53, "question", 8);
+	if (filter_new(&net, text, 65536, &f, &why))
+		fail_msg("'%s': %s", text, why);
+	match = filter_match(f, frame.d, frame.len, frame.len);
+	filter_free(f);
+	return match;
+}
+
+static void names_are_addresses(void **state)
+{
+	assert_true(passes("host h1"));
+	assert_true(passes("src h1 and dst web-2"));
+	assert_false(passes("src web-2"));
+	assert_false(passes("host cafe"));
+	assert_true(passes("udp port 53 and (host h1 or host cafe)"));
+	assert_true(passes("udp&&!host cafe"));
+	assert_true(passes("net 10.0.0.0/8"));
+}
+
+static void the_language_is_libpcaps(void **state)
+{
+	assert_true(passes("udp port domain"));
+	assert_false(passes("tcp[tcpflags] & (tcp-syn|tcp-ack) != 0"));
+	assert_true(passes("udp[0:2] = 0x0fa0"));
+	assert_false(passes("ether host 02:00:00:00:0b:02 or ip6 host fe80::1"));
+	assert_true(passes("not arp and not icmp6 and greater 20"));
+	assert_true(passes("ip proto \\udp"));
+	assert_true(passes("portrange 50-60"));
+}
+
+static void no_other_name_is_asked_for(void **state)
+{
+	refused("host h11", "'h11' is neither a node of this network nor a word of pcap-filter(7); did you "
+			     "mean 'h1'?");
+	refused("host www.example.org", "neither a node");
+	refused("ucp port 53", "did you mean 'tcp'?");
+	refused("host s1", "s1 is a switch");
+}
+
+static void what_libpcap_refuses_is_refused(void **state)
+{
+	refused("port", "syntax error");
+	refused("udp port 53 and", "syntax error");
+	refused("port 70000", "70000");
+	refused("host h1 h1 h1 (", "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_addresses),
+		cmocka_unit_test(the_language_is_libpcaps),
+		cmocka_unit_test(no_other_name_is_asked_for),
+		cmocka_unit_test(what_libpcap_refuses_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
