@@ -1,9 +1,13 @@
 #!/bin/sh
-# The lane itself: output, exit status, folder and environment come through; a kernel that stops, one that
+# A lane itself: output, exit status, folder and environment come through; a kernel that stops, one that
 # takes too long and a missing package are failures with a reason; nothing is left behind.
+#
+#   test_lane.sh LANE PACKAGE     (LANE: tests/lanes/uml; its first package)
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
-uml=$1
+lane=$1
+package=$2
+name=$(basename "$lane")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 TMPDIR=$scratch/tmp
@@ -18,32 +22,38 @@ expect() {
 	failed=1
 }
 
+# take_at_most SECONDS COMMAND...
+take_at_most() {
+	seconds=$1
+	shift
+	env "$(echo "$name" | tr '[:lower:]' '[:upper:]')_TIMEOUT=$seconds" "$lane" "$@"
+}
+
 cd "$scratch" || exit 1
-# shellcheck disable=SC2016 # to be expanded there
-LANE_WORD='two words' "$uml" sh -c 'printf "%s|%s|%s|" "$1" "$PWD" "$LANE_WORD"; echo why >&2; exit 7' \
-	sh "it's a 'test'" >out 2>err
-expect "exit status" 7 $?
-expect "output" "it's a 'test'|$scratch|two words|" "$(cat out)"
-expect "errors" why "$(cat err)"
-
 seq 200000 >want
-"$uml" seq 200000 >got
-cmp want got || failed=1
+# shellcheck disable=SC2016 # to be expanded there
+LANE_WORD='two words' "$lane" sh -c 'printf "%s|%s|%s|" "$1" "$PWD" "$LANE_WORD"; echo why >&2
+	cat want; cp want "$PWD/copy"; exit 7' sh "it's a 'test'" >out 2>err
+expect "exit status" 7 $?
+expect "output" "it's a 'test'|$scratch|two words|1" "$(head -n 1 out)"
+expect "errors" why "$(cat err)"
+sed '1s/.*|//' out | cmp want - || failed=1
+cmp want copy || failed=1
 
-UML_TIMEOUT=10 "$uml" python3 -c 'import signal; signal.pause()' 2>err
+take_at_most 10 python3 -c 'import signal; signal.pause()' 2>err
 expect "status of a command that takes too long" 124 $?
 expect "reason" 1 "$(grep -c 'no end after 10 s' err)"
 
 # SysRq c is the kernel's own way to panic.
-"$uml" sh -c 'echo c >/proc/sysrq-trigger' 2>err
+"$lane" sh -c 'echo c >/proc/sysrq-trigger' 2>err
 expect "status of a kernel that stops" 125 $?
-expect "reason" 1 "$(grep -c '^Kernel panic' err)"
+expect "reason" 1 "$(grep -c 'Kernel panic - not syncing: sysrq' err)"
 
 mkdir bin
-for program in bash dirname readlink; do ln -s "$(command -v $program)" bin/; done
-PATH=$scratch/bin "$uml" true 2>err
+for program in bash dirname readlink basename; do ln -s "$(command -v $program)" bin/; done
+PATH=$scratch/bin "$lane" true 2>err
 expect "status without the package" 125 $?
-expect "reason" 1 "$(grep -c 'install the package user-mode-linux' err)"
+expect "reason" 1 "$(grep -c "install the package $package" err)"
 
 expect "left behind" "" "$(ls -A "$TMPDIR")"
 exit $failed
