@@ -43,13 +43,14 @@ static int read_packets(struct flows *fs, const char *path)
 	if (e)
 		return e;
 	while ((e = pcapng_next(r, &p, &fs->call->err)) > 0) {
+		uint16_t link = pcapng_iface(r, p.iface)->linktype;
 		struct flow_packet fp = {
 			.ts = p.ts,
 			.iface = p.iface,
 			.caplen = p.caplen,
 			.len = p.len,
 			.data = p.data,
-			.linktype = pcapng_iface(r, p.iface)->linktype,
+			.linktype = link ? link : FLOW_LINK_NULL,
 		};
 
 		fs->packets++;
@@ -74,7 +75,7 @@ static int write_flows(struct flows *fs, const char *path)
 	if (e)
 		return err_sys(&fs->call->err, -e, "the flows of %s", path);
 	bad = read_packets(fs, path);
-	e = flow_table_each(fs->table, write_flow, fs);
+	e = flow_table_each(fs->table, NULL, NULL);
 	if (!e && fs->schema->footer && !fs->call->json)
 		e = fs->schema->footer(fs->rows);
 	if (e && !bad)
@@ -159,7 +160,7 @@ static int run(struct call *call)
 {
 	const char *path = strcmp(call->args[0], "-") ? call->args[0] : "/dev/stdin";
 	struct flows fs = { .call = call };
-	struct flow_opts opts = { .arg = &fs };
+	struct flow_opts opts = { .ended = write_flow, .arg = &fs };
 
 	if (parse_options(&fs, &opts))
 		return err_exit(&call->err);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <netinet/in.h>
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include "capture/flow/conn.h"
 
@@ -103,34 +104,167 @@ static void start_counting(struct conn_side *s, const struct packet *p)
 	}
 }
 
-static void count_segment(struct conn_side *s, int dir, const struct packet *p,
-			  const struct conn_history *h)
+static int32_t ahead_of(uint32_t seq, uint32_t of)
 {
+	return (int32_t)(seq - of);
+}
+
+static void drop_hole(struct conn *c, int dir, unsigned i)
+{
+	unsigned n = --c->side[dir].n_holes;
+
+	memmove(&c->holes->hole[dir][i], &c->holes->hole[dir][i + 1],
+		(n - i) * sizeof(c->holes->hole[dir][0]));
+}
+
+/* Where there is no room the oldest goes: what fills it later is then taken for a retransmission. */
+static void add_hole(struct conn *c, int dir, uint32_t from, uint32_t to)
+{
+	struct conn_side *s = &c->side[dir];
+
+	if (!c->holes)
+		c->holes = malloc(sizeof(*c->holes));
+	if (!c->holes)
+		return;
+	if (s->n_holes == CONN_HOLES)
+		drop_hole(c, dir, 0);
+	c->holes->hole[dir][s->n_holes].from = from;
+	c->holes->hole[dir][s->n_holes++].to = to;
+}
+
+/* Takes [from, to) out of a hole that it meets. True when nothing of the hole is left. */
+static bool fill_hole(struct conn *c, int dir, unsigned i, uint32_t from, uint32_t to)
+{
+	struct conn_hole *h = &c->holes->hole[dir][i];
+	bool left = ahead_of(from, h->from) > 0, right = ahead_of(h->to, to) > 0;
+
+	if (left && right && c->side[dir].n_holes < CONN_HOLES) {
+		memmove(h + 1, h, (c->side[dir].n_holes - i) * sizeof(*h));
+		c->side[dir].n_holes++;
+		h[1].from = to;
+	}
+	if (left)
+		h->to = from;
+	else if (right)
+		h->from = to;
+	return !left && !right;
+}
+
+/* Takes [from, to) out of the holes; true when some of it was one. */
+static bool fill_holes(struct conn *c, int dir, uint32_t from, uint32_t to)
+{
+	bool some = false;
+
+	for (unsigned i = 0; i < c->side[dir].n_holes;) {
+		if (ahead_of(to, c->holes->hole[dir][i].from) <= 0 ||
+		    ahead_of(c->holes->hole[dir][i].to, from) <= 0) {
+			i++;
+			continue;
+		}
+		some = true;
+		if (fill_hole(c, dir, i, from, to))
+			drop_hole(c, dir, i);
+		else
+			i++;
+	}
+	return some;
+}
+
+/* What the other end acknowledges it has, though it was never seen here; how many bytes. */
+static uint64_t acked_unseen(struct conn *c, int sender, uint32_t ack)
+{
+	struct conn_side *s = &c->side[sender];
+	uint64_t missed = 0;
+	int32_t beyond;
+
+	while (s->n_holes && ahead_of(ack, c->holes->hole[sender][0].from) > 0) {
+		uint32_t from = c->holes->hole[sender][0].from, to = c->holes->hole[sender][0].to;
+
+		if (ahead_of(ack, to) < 0) {
+			missed += ack - from;
+			c->holes->hole[sender][0].from = ack;
+			break;
+		}
+		missed += to - from;
+		drop_hole(c, sender, 0);
+	}
+	/* One behind the end may be a FIN that was not seen. */
+	beyond = ahead_of(ack, s->last);
+	if ((s->state == CONN_ESTABLISHED || s->state == CONN_PARTIAL) && beyond > 1 &&
+	    beyond <= SEQ_JUMP_MAX) {
+		missed += (uint32_t)beyond;
+		s->sent += (uint32_t)beyond;
+		s->last = ack;
+	}
+	return missed;
+}
+
+/* Compares the segment with what was seen; CONN_*. last is still what it was before. */
+static unsigned judge_segment(struct conn *c, int dir, const struct packet *p)
+{
+	struct conn_side *s = &c->side[dir];
+	uint32_t from = p->seq + !!(p->flags & TCP_SYN), to = from + p->payload_len;
+	int32_t gap = ahead_of(from, s->last);
+
+	if (gap > 0) {
+		add_hole(c, dir, s->last, from);
+		return 0;
+	}
+	if (!p->payload_len || !gap)
+		return 0;
+	if (s->n_holes && fill_holes(c, dir, from, ahead_of(to, s->last) < 0 ? to : s->last))
+		return CONN_OUT_OF_ORDER;
+	return CONN_RETRANSMITTED;
+}
+
+static unsigned count_segment(struct conn *c, int dir, const struct packet *p,
+			      const struct conn_history *h)
+{
+	struct conn_side *s = &c->side[dir];
 	uint32_t end = p->seq + segment_len(p);
+	unsigned what = 0;
 	int32_t ahead;
 
-	if (s->state == CONN_INACTIVE)
+	if (s->state == CONN_INACTIVE) {
 		start_counting(s, p);
-	else if (p->flags & TCP_SYN && s->state != CONN_CLOSED && s->state != CONN_RESET &&
-		 p->seq != s->isn)
+	} else if (p->flags & TCP_SYN && s->state != CONN_CLOSED && s->state != CONN_RESET &&
+		   p->seq != s->isn) {
 		start_counting(s, p);
+		s->n_holes = 0;
+	}
 	if (p->flags & TCP_FIN)
 		s->fin = true;
-	ahead = (int32_t)(end - s->last);
+	ahead = ahead_of(end, s->last);
+	s->fragmented = false;
 	if (p->flags & (TCP_SYN | TCP_RST) && (ahead > SEQ_JUMP_MAX || ahead < -SEQ_JUMP_MAX))
-		return;
+		return 0;
 	if (p->flags & TCP_FIN && s->sent == 1) {
 		/* Only the SYN was seen before: however far it is, this is how much was sent. */
 		s->sent += (uint32_t)(end - s->last);
 		s->last = end;
-	} else if (s->state == CONN_RESET) {
-		return;
-	} else if (ahead > 0) {
+		return 0;
+	}
+	if (s->state == CONN_RESET)
+		return 0;
+	if (s->state != CONN_INACTIVE && !(p->flags & TCP_RST))
+		what = judge_segment(c, dir, p);
+	if (ahead > 0) {
 		s->sent += (uint32_t)ahead;
 		s->last = end;
+		s->fragmented = p->fragment;
 	} else if (p->payload_len && s->state != CONN_INACTIVE) {
 		note_scaled(&s->retransmits, h, dir, 'T');
 	}
+	return what;
+}
+
+/* A later fragment has no header of its own: it goes on where the segment's first part ended. */
+static void count_fragment(struct conn_side *s, const struct packet *p)
+{
+	if (!p->later_fragment || !s->fragmented)
+		return;
+	s->last += p->payload_len;
+	s->sent += p->payload_len;
 }
 
 /* The sequence number that names the connection: of the SYN, else as it must have been. */
@@ -147,8 +281,6 @@ static void set_isn(struct conn *c, int dir, const struct packet *p)
 		peer->isn = p->ack - 1;
 		peer->isn_set = true;
 	}
-	if (p->flags & (TCP_FIN | TCP_RST))
-		c->closing = true;
 }
 
 bool conn_is_new(const struct conn *c, int dir, const struct packet *p)
@@ -232,19 +364,63 @@ static void step(struct conn_side *s, struct conn_side *peer, int dir, const str
 	}
 }
 
-void conn_add_tcp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h)
+unsigned conn_add_tcp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h,
+		      uint64_t *ret_missed)
 {
 	struct conn_side *s = &c->side[dir], *peer = &c->side[!dir];
+	uint64_t missed;
+	unsigned what;
 
-	if (!p->has_tcp)
-		return;
+	if (!p->has_tcp) {
+		count_fragment(s, p);
+		return 0;
+	}
 	note_segment(s, dir, p, h);
 	if (!p->window && !(p->flags & TCP_RST) && peer->state != CONN_CLOSED &&
 	    s->state != CONN_RESET)
 		note_scaled(&s->zero_windows, h, dir, 'W');
-	count_segment(s, dir, p, h);
+	what = count_segment(c, dir, p, h);
+	if ((p->flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
+	    (peer->n_holes || p->ack != peer->last)) {
+		missed = acked_unseen(c, !dir, p->ack);
+		if (missed)
+			note_scaled(&peer->gaps, h, !dir, 'G');
+		*ret_missed += missed;
+	}
 	set_isn(c, dir, p);
 	step(s, peer, dir, p);
+	return what;
+}
+
+void conn_add_corrupt(struct conn *c, int dir, const struct conn_history *h)
+{
+	note_scaled(&c->side[dir].corrupt, h, dir, 'C');
+}
+
+bool conn_is_over(const struct conn *c)
+{
+	return (c->side[0].state == CONN_CLOSED && c->side[1].state == CONN_CLOSED) ||
+	       c->side[0].state == CONN_RESET || c->side[1].state == CONN_RESET;
+}
+
+void conn_continue(struct conn *c, struct conn *from)
+{
+	*c = *from;
+	from->holes = NULL;
+	from->side[0].n_holes = from->side[1].n_holes = 0;
+	for (int dir = 0; dir < 2; dir++) {
+		struct conn_side *s = &c->side[dir];
+
+		s->before += conn_bytes(c, dir);
+		s->noted = 0;
+		s->retransmits = s->zero_windows = s->corrupt = s->gaps = 0;
+	}
+}
+
+void conn_close(struct conn *c)
+{
+	free(c->holes);
+	c->holes = NULL;
 }
 
 void conn_add_udp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h)
@@ -267,7 +443,7 @@ uint64_t conn_bytes(const struct conn *c, int dir)
 		n--; /* the SYN */
 	if (n && s->fin)
 		n--;
-	return n;
+	return n > s->before ? n - s->before : 0;
 }
 
 static const char *tcp_state(const struct conn *c, uint64_t bytes)

@@ -1,10 +1,9 @@
 /*
  * The flow table: finds the flow of each packet and keeps its totals.
  *
- * Theory of operation. Rows live in chunks that never move and are listed in the order of their
- * first packet. A hash table with open addressing maps a key, the same for both directions, to
- * the newest row of these addresses; an older row stays in the list only. A flow ends when its
- * addresses were idle too long, or when a SYN opens another connection on them (conn_is_new()).
+ * A flow ends when its addresses were idle too long, when it has the age that opts.active sets, or when a
+ * SYN opens another connection on them (conn_is_new()). What says so is the next packet of its addresses;
+ * flow_expire.c finds the flows that have none. The rows are flow_table.c's.
  *
  * A flow is counted at one interface, its vantage. Where packets of other interfaces come first,
  * the row is provisional: it counts what the first interface saw and begins anew with the first
@@ -14,169 +13,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include "capture/flow/flow_internal.h"
-#include "capture/flow/schema.h"
-#include "core/units.h"
-
-#define CHUNK_ROWS   1024
-#define SLOTS_MIN    4096
-#define ALIGN	     16 /* of a schema's state */
-
-/* An empty slot has entry NULL. The hash is kept so that growing and misses touch no rows. */
-struct slot {
-	uint64_t hash;
-	struct flow_entry *entry;
-};
-
-struct flow_table {
-	struct flow_opts opts;
-	struct owners *owners;
-	uint64_t seed[2]; /* so that nobody can aim packets at one slot */
-	struct slot *slots;
-	size_t n_slots, n_used; /* a power of two */
-	size_t row_size;   /* a struct flow_entry and the schemas' states behind it */
-	uint8_t **chunks;
-	size_t n_chunks, chunks_size;
-	size_t n;
-	struct flow_frags frags;
-	struct flow_expected expected;
-};
-
-static uint64_t key_hash(const struct flow_table *t, const struct flow_key *k)
-{
-	_Static_assert(sizeof(struct flow_key) == 40, "hashed as five words");
-	return flow_hash(t->seed, k, 5);
-}
-
-static size_t aligned(size_t n)
-{
-	return (n + ALIGN - 1) / ALIGN * ALIGN;
-}
-
-static size_t state_size(const struct flow_schema *s)
-{
-	return aligned(s->state_size);
-}
-
-struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *owners)
-{
-	struct flow_table *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return NULL;
-	if (opts)
-		t->opts = *opts;
-	if (!t->opts.tcp_idle)
-		t->opts.tcp_idle = 5 * 60 * NSEC_PER_SEC;
-	if (!t->opts.udp_idle)
-		t->opts.udp_idle = 60 * NSEC_PER_SEC;
-	if (!t->opts.icmp_idle)
-		t->opts.icmp_idle = 60 * NSEC_PER_SEC;
-	t->owners = owners;
-	t->row_size = aligned(sizeof(struct flow_entry));
-	for (size_t i = 0; t->opts.schemas && t->opts.schemas[i]; i++)
-		t->row_size += state_size(t->opts.schemas[i]);
-	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
-		t->seed[0] = t->seed[1] = (uint64_t)units_now_mono();
-	t->seed[1] |= 1;
-	t->n_slots = SLOTS_MIN;
-	t->slots = calloc(t->n_slots, sizeof(*t->slots));
-	if (!t->slots) {
-		free(t);
-		return NULL;
-	}
-	return t;
-}
-
-void flow_table_free(struct flow_table *t)
-{
-	if (!t)
-		return;
-	for (size_t i = 0; i < t->n_chunks; i++)
-		free(t->chunks[i]);
-	free(t->chunks);
-	free(t->slots);
-	free(t);
-}
-
-static struct slot *find_slot(const struct flow_table *t, const struct flow_key *k, uint64_t hash)
-{
-	size_t mask = t->n_slots - 1;
-
-	for (size_t i = hash & mask;; i = (i + 1) & mask) {
-		struct slot *s = &t->slots[i];
-
-		if (!s->entry || (s->hash == hash && !memcmp(&s->entry->key, k, sizeof(*k))))
-			return s;
-	}
-}
-
-static int grow_slots(struct flow_table *t)
-{
-	size_t n = t->n_slots * 2, mask = n - 1;
-	struct slot *slots = calloc(n, sizeof(*slots));
-
-	if (!slots)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->n_slots; i++) {
-		size_t j = t->slots[i].hash & mask;
-
-		if (!t->slots[i].entry)
-			continue;
-		while (slots[j].entry)
-			j = (j + 1) & mask;
-		slots[j] = t->slots[i];
-	}
-	free(t->slots);
-	t->slots = slots;
-	t->n_slots = n;
-	return 0;
-}
-
-static struct flow_entry *row_at(const struct flow_table *t, size_t i)
-{
-	return (struct flow_entry *)(t->chunks[i / CHUNK_ROWS] + i % CHUNK_ROWS * t->row_size);
-}
-
-/* A new, zeroed row at the end of the list. */
-static struct flow_entry *new_entry(struct flow_table *t)
-{
-	struct flow_entry *e;
-
-	if (t->n == t->n_chunks * CHUNK_ROWS) {
-		if (t->n_chunks == t->chunks_size) {
-			size_t size = t->chunks_size ? t->chunks_size * 2 : 64;
-			uint8_t **c = reallocarray(t->chunks, size, sizeof(*c));
-
-			if (!c)
-				return NULL;
-			t->chunks = c;
-			t->chunks_size = size;
-		}
-		t->chunks[t->n_chunks] = calloc(CHUNK_ROWS, t->row_size);
-		if (!t->chunks[t->n_chunks])
-			return NULL;
-		t->n_chunks++;
-	}
-	e = row_at(t, t->n);
-	e->flow.number = ++t->n;
-	return e;
-}
-
-static int64_t idle_of(const struct flow_table *t, const struct packet *p)
-{
-	switch (p->proto) {
-	case IPPROTO_TCP:
-		return t->opts.tcp_idle;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return t->opts.icmp_idle;
-	default:
-		return t->opts.udp_idle;
-	}
-}
 
 static uint32_t vantage_of(const struct flow_table *t, uint8_t family, const uint8_t *ip)
 {
@@ -188,14 +26,24 @@ static bool is_syn_ack(const struct packet *p)
 	return p->has_tcp && (p->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 }
 
+/* Unsigned: times in a hostile file may be further apart than an int64_t holds. */
+static bool later_by(int64_t ts, int64_t than, int64_t ns)
+{
+	return ts > than && (uint64_t)ts - (uint64_t)than > (uint64_t)ns;
+}
+
+static bool is_too_old(const struct flow_table *t, const struct flow_entry *e, int64_t ts)
+{
+	return t->opts.active && later_by(ts, e->flow.first, t->opts.active);
+}
+
 /* Does the packet end the flow of its addresses and open the next one? */
 static bool opens_next(const struct flow_table *t, const struct flow_entry *e, int dir,
 		       const struct packet *p, const struct flow_packet *fp)
 {
-	/* Unsigned: a hostile file's times may be further apart than an int64_t holds. */
-	uint64_t idle = (uint64_t)fp->ts - (uint64_t)e->flow.last;
-	bool next = (fp->ts > e->flow.last && idle > (uint64_t)idle_of(t, p)) ||
-		    (p->proto == IPPROTO_TCP && conn_is_new(&e->conn, dir, p));
+	bool next = later_by(fp->ts, e->flow.last, flow_idle_max(t, e)) ||
+		    (p->proto == IPPROTO_TCP && conn_is_new(&e->conn, dir, p)) ||
+		    is_too_old(t, e, fp->ts);
 
 	/* Only where the flow is counted, or the new one will be: a copy seen elsewhere is late. */
 	return next && (fp->iface == e->flow.iface ||
@@ -212,22 +60,27 @@ static void start_history(struct flow_entry *e, bool flipped)
 		conn_note_flipped(&h);
 }
 
-/* Fills a new row from its first packet. The sender is the originator, but of a SYN-ACK. */
-static void start_flow(struct flow_table *t, struct flow_entry *e, const struct flow_key *k,
-		       bool sender_second, const struct packet *p, const struct flow_packet *fp)
+/* Is the sender of a flow's first packet its originator? Yes, but of a SYN-ACK and an echo's answer. */
+static bool sender_is_orig(const struct packet *p)
 {
-	struct flow *f = &e->flow;
-	bool flipped = is_syn_ack(p);
-	bool orig = sender_second != flipped;
-
 	/* A reply without its request (the capture began between them) is still a reply. */
 	if (p->has_icmp && flow_icmp_counterpart(p->family, p->icmp_type) >= 0 &&
 	    (p->icmp_type == 0 || (p->family == AF_INET6 && p->icmp_type == 129)))
-		orig = !sender_second;
-	e->key = *k;
+		return false;
+	return !is_syn_ack(p);
+}
+
+/* Fills a new row, whose originator is the key's second end or not. */
+static void start_flow(struct flow_table *t, struct flow_entry *e, bool orig, const struct packet *p,
+		       const struct flow_packet *fp)
+{
+	const struct flow_key *k = &e->key;
+	struct flow *f = &e->flow;
+
 	e->orig_second = orig;
 	f->family = k->family;
 	f->proto = k->proto;
+	f->vlan = p->vlan;
 	memcpy(f->orig.ip, k->ip[orig], 16);
 	memcpy(f->resp.ip, k->ip[!orig], 16);
 	f->orig.port = k->port[orig];
@@ -237,24 +90,39 @@ static void start_flow(struct flow_table *t, struct flow_entry *e, const struct 
 	f->iface = fp->iface;
 	e->want = vantage_of(t, f->family, f->orig.ip);
 	e->provisional = e->want != FLOW_NO_IFACE && e->want != fp->iface;
-	start_history(e, flipped);
-	if (f->proto == IPPROTO_TCP && flow_take_expected(&t->expected, f))
-		e->service = SERVICE_FTP_DATA;
 }
 
-/* An ICMP error is about a flow, and belongs to the activity of that. */
-static void adopt_quoted(struct flow_table *t, struct flow_entry *e, const struct packet *p)
+/* What the next part of a flow that became too old goes on with. */
+static void continue_flow(struct flow_entry *e, struct flow_entry *old)
+{
+	conn_continue(&e->conn, &old->conn);
+	e->service = old->service;
+	e->activity_of_orig = old->activity_of_orig;
+	e->flow.activity = old->flow.activity;
+	e->flow.scenario = old->flow.scenario;
+	e->flow.class = old->flow.class;
+	for (int i = 0; i < 2; i++) {
+		e->looked[i] = old->looked[i];
+		e->resolved[i] = old->resolved[i];
+		e->program[i] = old->program[i];
+		e->flow.side[i].owner = old->flow.side[i].owner;
+	}
+}
+
+/* An ICMP error is about a flow, and belongs to the activity of that; unless that has ended long ago. */
+static void adopt_quoted(struct flow_table *t, struct flow_entry *e, const struct packet *p,
+			 int64_t ts)
 {
 	struct packet quoted;
 	struct flow_key k;
 	const struct flow *f;
-	struct slot *s;
+	struct flow_slot *s;
 
 	if (!packet_parse_ip(p->payload, p->payload_cap, p->payload_len, &quoted) ||
 	    quoted.fragment)
 		return;
-	flow_key_of(&t->frags, &quoted, &k);
-	s = find_slot(t, &k, key_hash(t, &k));
+	flow_key_of(&t->frags, &quoted, ts, &k);
+	s = flow_slot_find(t, &k, flow_key_hash(t, &k));
 	if (!s->entry || s->entry == e)
 		return;
 	f = &s->entry->flow;
@@ -317,55 +185,19 @@ static void add_owner(struct flow_table *t, struct flow_entry *e, int dir, uint3
 	set_scenario(e);
 }
 
-/* The state of the schema behind the row; *at is where the first begins, and then the next. */
-static void *next_state(const struct flow_schema *schema, size_t *at, const struct flow_entry *e)
+static void count_tcp(struct flow_entry *e, int dir, const struct packet *p)
 {
-	uint8_t *state = (uint8_t *)e + *at;
+	struct conn_history h = { e->flow.history, FLOW_HISTORY_MAX };
+	struct flow_side *s = &e->flow.side[dir], *peer = &e->flow.side[!dir];
+	uint64_t missed = 0;
+	unsigned what = conn_add_tcp(&e->conn, dir, p, &h, &missed);
 
-	*at += state_size(schema);
-	return state;
-}
-
-const void *flow_schema_state(const struct flow_table *t, const struct flow *f,
-			      const struct flow_schema *schema)
-{
-	size_t at = aligned(sizeof(struct flow_entry));
-
-	for (size_t i = 0; t->opts.schemas && t->opts.schemas[i]; i++) {
-		void *state = next_state(t->opts.schemas[i], &at, flow_entry(f));
-
-		if (t->opts.schemas[i] == schema)
-			return schema->state_size ? state : NULL;
-	}
-	return NULL;
-}
-
-static void show_schemas(struct flow_table *t, struct flow_entry *e, int dir,
-			 const struct packet *p, const struct flow_packet *fp)
-{
-	size_t at = aligned(sizeof(struct flow_entry));
-
-	for (size_t i = 0; t->opts.schemas[i]; i++) {
-		const struct flow_schema *s = t->opts.schemas[i];
-		void *state = next_state(s, &at, e);
-
-		if (s->packet)
-			s->packet(state, &e->flow, dir, fp, p);
-	}
-}
-
-static void reset_schemas(struct flow_table *t, struct flow_entry *e)
-{
-	size_t at = aligned(sizeof(struct flow_entry));
-
-	for (size_t i = 0; t->opts.schemas && t->opts.schemas[i]; i++) {
-		const struct flow_schema *s = t->opts.schemas[i];
-		void *state = next_state(s, &at, e);
-
-		if (s->reset)
-			s->reset(state);
-		else
-			memset(state, 0, s->state_size);
+	s->retransmits += !!(what & CONN_RETRANSMITTED);
+	s->out_of_order += !!(what & CONN_OUT_OF_ORDER);
+	s->bytes = conn_bytes(&e->conn, dir);
+	if (missed) {
+		peer->missed += missed;
+		peer->bytes = conn_bytes(&e->conn, !dir);
 	}
 }
 
@@ -375,22 +207,26 @@ static void count(struct flow_table *t, struct flow_entry *e, int dir, const str
 	struct conn_history h = { e->flow.history, FLOW_HISTORY_MAX };
 	struct flow_side *s = &e->flow.side[dir];
 	struct flow *f = &e->flow;
+	bool corrupt = t->opts.checksums && packet_is_corrupt(p);
 
 	s->pkts++;
 	s->ip_bytes += p->ip_len;
+	s->fragments += p->fragment;
 	if (fp->ts > f->last)
 		f->last = fp->ts;
-	if (f->proto == IPPROTO_TCP) {
-		conn_add_tcp(&e->conn, dir, p, &h);
-		s->bytes = conn_bytes(&e->conn, dir);
+	if (corrupt) {
+		if (f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP)
+			conn_add_corrupt(&e->conn, dir, &h);
+	} else if (f->proto == IPPROTO_TCP) {
+		count_tcp(e, dir, p);
 	} else {
 		s->bytes += p->payload_len;
 		if (f->proto == IPPROTO_UDP)
 			conn_add_udp(&e->conn, dir, p, &h);
 	}
 	if (t->opts.schemas)
-		show_schemas(t, e, dir, p, fp);
-	if (!p->payload_cap || p->later_fragment)
+		flow_show_schemas(t, e, dir, p, fp);
+	if (corrupt || !p->payload_cap || p->later_fragment)
 		return;
 	flow_look(e, dir, p);
 	if (e->service == SERVICE_FTP)
@@ -411,32 +247,11 @@ static void settle(struct flow_table *t, struct flow_entry *e, const struct pack
 	f->iface = fp->iface;
 	f->first = f->last = fp->ts;
 	e->provisional = false;
+	f->vlan = p->vlan;
 	e->looked[0] = e->looked[1] = 0;
+	conn_close(&e->conn);
 	start_history(e, is_syn_ack(p));
-	reset_schemas(t, e);
-}
-
-/* A row for the packet in the slot, whose older row stays in the list. */
-static int add_flow(struct flow_table *t, struct slot *s, uint64_t hash, const struct flow_key *k,
-		    struct flow_entry **ret)
-{
-	struct flow_entry *e;
-	int r;
-
-	if (!s->entry && (t->n_used + 1) * 2 > t->n_slots) {
-		r = grow_slots(t);
-		if (r)
-			return r;
-		s = find_slot(t, k, hash);
-	}
-	e = new_entry(t);
-	if (!e)
-		return -ENOMEM;
-	t->n_used += !s->entry;
-	s->hash = hash;
-	s->entry = e;
-	*ret = e;
-	return 0;
+	flow_reset_schemas(t, e);
 }
 
 static int dir_of(const struct flow_entry *e, bool sender_second)
@@ -447,41 +262,74 @@ static int dir_of(const struct flow_entry *e, bool sender_second)
 	return sender_second != e->orig_second;
 }
 
+static int parse(const struct flow_packet *fp, struct packet *ret)
+{
+	if (fp->linktype <= 1)
+		return packet_parse(fp->data, fp->caplen, fp->len, ret);
+	return packet_parse_link(fp->linktype, fp->data, fp->caplen, fp->len, ret);
+}
+
+/* A row for the packet in the slot, which holds the flow that it ends, or none. */
+static int next_flow(struct flow_table *t, struct flow_slot *s, uint64_t hash,
+		     const struct flow_key *k, bool second, const struct packet *p,
+		     const struct flow_packet *fp, struct flow_entry **ret)
+{
+	struct flow_entry *old = s->entry, *e;
+	bool goes_on = old && is_too_old(t, old, fp->ts) &&
+		       !later_by(fp->ts, old->flow.last, flow_idle_max(t, old)) &&
+		       !(p->proto == IPPROTO_TCP && conn_is_new(&old->conn, dir_of(old, second), p));
+	int r = flow_row_add(t, s, hash, k, &e);
+
+	if (r)
+		return r;
+	start_flow(t, e, goes_on ? old->orig_second : second == sender_is_orig(p), p, fp);
+	if (goes_on) {
+		continue_flow(e, old);
+	} else {
+		start_history(e, is_syn_ack(p));
+		if (k->proto == IPPROTO_TCP && flow_take_expected(&t->expected, &e->flow))
+			e->service = SERVICE_FTP_DATA;
+	}
+	if (t->opts.ended)
+		flow_expire_add(t, e);
+	*ret = e;
+	return old ? flow_row_end(t, old) : 0;
+}
+
 int flow_table_add(struct flow_table *t, const struct flow_packet *fp, struct flow **ret)
 {
 	struct flow_entry *e;
+	struct flow_slot *s;
 	struct packet p;
 	struct flow_key k;
-	struct slot *s;
 	uint64_t hash;
-	bool second, fresh = false;
-	int dir = 0, r;
+	bool second;
+	int r;
 
-	if (!packet_parse(fp->data, fp->caplen, fp->len, &p))
+	if (!parse(fp, &p))
 		return 0;
-	second = flow_key_of(&t->frags, &p, &k);
-	flow_frags_note(&t->frags, &p);
-	hash = key_hash(t, &k);
-	s = find_slot(t, &k, hash);
-	e = s->entry;
-	if (e) {
-		dir = dir_of(e, second);
-		fresh = opens_next(t, e, dir, &p, fp);
-	}
-	if (!e || fresh) {
-		r = add_flow(t, s, hash, &k, &e);
+	if (t->opts.ended) {
+		r = flow_expire(t, fp->ts);
 		if (r)
 			return r;
-		start_flow(t, e, &k, second, &p, fp);
-		dir = dir_of(e, second);
+	}
+	second = flow_key_of(&t->frags, &p, fp->ts, &k);
+	flow_frags_note(&t->frags, &p, fp->ts);
+	hash = flow_key_hash(t, &k);
+	s = flow_slot_find(t, &k, hash);
+	e = s->entry;
+	if (!e || opens_next(t, e, dir_of(e, second), &p, fp)) {
+		r = next_flow(t, s, hash, &k, second, &p, fp, &e);
+		if (r)
+			return r;
 	} else if (e->provisional && fp->iface == e->want) {
 		settle(t, e, &p, fp);
 	}
-	add_owner(t, e, dir, fp->owner);
+	add_owner(t, e, dir_of(e, second), fp->owner);
 	if (fp->iface == e->flow.iface)
-		count(t, e, dir, &p, fp);
+		count(t, e, dir_of(e, second), &p, fp);
 	if (p.icmp_error && p.payload_cap && !e->flow.activity)
-		adopt_quoted(t, e, &p);
+		adopt_quoted(t, e, &p, fp->ts);
 	if (ret)
 		*ret = &e->flow;
 	return 1;
@@ -494,27 +342,11 @@ const struct flow *flow_table_find(struct flow_table *t, const struct flow_packe
 	struct packet p;
 	bool second;
 
-	if (!packet_parse(fp->data, fp->caplen, fp->len, &p))
+	if (!parse(fp, &p))
 		return NULL;
-	second = flow_key_of(&t->frags, &p, &k);
-	e = find_slot(t, &k, key_hash(t, &k))->entry;
+	second = flow_key_of(&t->frags, &p, fp->ts, &k);
+	e = flow_slot_find(t, &k, flow_key_hash(t, &k))->entry;
 	return e && !opens_next(t, e, dir_of(e, second), &p, fp) ? &e->flow : NULL;
-}
-
-size_t flow_table_count(const struct flow_table *t)
-{
-	return t->n;
-}
-
-int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		int r = fn(arg, &row_at(t, i)->flow);
-
-		if (r)
-			return r;
-	}
-	return 0;
 }
 
 const char *flow_conn_state(const struct flow *f)

@@ -18,13 +18,14 @@
 #define FLOW_HISTORY_MAX 32
 #define FLOW_UID_SIZE	 19
 #define FLOW_NO_IFACE	 UINT32_MAX
+#define FLOW_LINK_NULL	 108 /* LINKTYPE_LOOP, which is read the same */
 
 struct flow_packet {
 	int64_t ts;
 	uint32_t iface; /* any number that names the vantage, e.g. index in net->ifaces */
 	uint32_t caplen, len;
 	const uint8_t *data; /* from the link header on */
-	uint16_t linktype;   /* LINKTYPE_*; 0 and 1: Ethernet */
+	uint16_t linktype;   /* LINKTYPE_*; 0 and 1: Ethernet; BSD's null, 0 in a file, is FLOW_LINK_NULL */
 	uint32_t owner;	     /* 0: unknown */
 };
 
@@ -44,16 +45,17 @@ struct flow_side {
 	uint32_t owner;		 /* of its first packet that had a process, else its kernel */
 };
 
+/* In the order of use: each packet needs its side and the cache line behind the two. */
 struct flow {
+	struct flow_side side[2]; /* 0: originator */
+	int64_t first, last;	  /* ns */
+	uint32_t iface;		  /* vantage */
+	uint16_t vlan;		  /* outermost 802.1Q id of its first packet; 0: none */
+	uint8_t family;		  /* AF_INET, AF_INET6 */
+	uint8_t proto;		  /* IPPROTO_* */
+	struct flow_addr orig, resp;
 	uint64_t number; /* from 1, in order of first packet */
 	char uid[FLOW_UID_SIZE]; /* flow_uid() of its first packet, at whatever interface */
-	uint8_t family;	 /* AF_INET, AF_INET6 */
-	uint8_t proto;	 /* IPPROTO_* */
-	uint32_t iface;	 /* vantage */
-	uint16_t vlan;	 /* outermost 802.1Q id of its first packet; 0: none */
-	struct flow_addr orig, resp;
-	int64_t first, last; /* ns */
-	struct flow_side side[2]; /* 0: originator */
 	char history[FLOW_HISTORY_MAX + 1];
 	/* The activity of one of its ends, the originator's first; NULL until one is known. */
 	const struct activity_label *activity;
@@ -73,13 +75,20 @@ struct flow_schema;
 struct flow_opts {
 	/* Idle times after which the same addresses are a new flow, ns; 0: Zeek's defaults. */
 	int64_t tcp_idle, udp_idle, icmp_idle; /* 5 min, 1 min, 1 min */
-	/* Age at which a flow ends although it goes on, ns (NetFlow's active timeout); 0: none. */
+	int64_t tcp_closed; /* the same for a TCP connection that both ends closed or one reset: 5 s */
+	/*
+	 * Age at which a flow ends although it goes on, ns (NetFlow's active timeout); 0: none. The next
+	 * flow keeps its originator and what is known of the connection.
+	 */
 	int64_t active;
+	bool checksums; /* verify them: a packet with a wrong one is a C in the history and no more */
 	/* The schemas whose states are kept beside each flow, NULL-terminated; NULL: none. */
 	const struct flow_schema *const *schemas;
 	/*
 	 * Called with each flow that has ended (timed out, or replaced by the next of its addresses), which
-	 * is freed after; so memory holds the live flows only. NULL: all are kept, for flow_table_each().
+	 * is freed after; so memory holds the live flows only. In order of their ends, within a short
+	 * time (flow_expire.c). Not 0 ends flow_table_add() with that. NULL: all are kept, for
+	 * flow_table_each().
 	 */
 	int (*ended)(void *arg, const struct flow *f);
 	/* The interface whose host has this source address, or FLOW_NO_IFACE; NULL: first seen. */
@@ -98,11 +107,15 @@ void flow_table_free(struct flow_table *t);
 int flow_table_add(struct flow_table *t, const struct flow_packet *p, struct flow **ret);
 /* The flow that a packet would be added to, or NULL; nothing is added or changed. */
 const struct flow *flow_table_find(struct flow_table *t, const struct flow_packet *fp);
-size_t flow_table_count(const struct flow_table *t);
+size_t flow_table_count(const struct flow_table *t); /* flows there were so far */
+size_t flow_table_live(const struct flow_table *t);  /* rows in memory */
 /* The state beside a flow of one of the table's schemas; NULL where it keeps none. */
 const void *flow_schema_state(const struct flow_table *t, const struct flow *f,
 			      const struct flow_schema *schema);
-/* In order of first packet. With opts.ended: ends all that live, each handed to it. */
+/*
+ * In order of first packet, until fn returns what is not 0. With opts.ended: ends all that live, each
+ * handed to that; fn may be NULL.
+ */
 typedef int flow_fn(void *arg, const struct flow *f);
 int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg);
 

@@ -1,4 +1,4 @@
-/* What the parts of the flow table share: the row behind a struct flow. */
+/* What the parts of the flow table share: the row behind a struct flow, and the table. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_FLOW_INTERNAL_H
 #define CAPTURE_FLOW_INTERNAL_H
@@ -28,16 +28,20 @@ enum flow_service_id {
 
 struct flow_entry {
 	struct flow flow; /* first: a struct flow of the table is one of these */
-	struct flow_key key;
 	struct conn conn;
+	struct flow_key key;
+	uint64_t hash; /* of the key */
+	/* The row's list: of the flows that may end at one time, or of the free rows. */
+	struct flow_entry *next, **pprev;
 	bool orig_second;	/* the originator is the key's second end */
 	bool provisional;	/* no packet of the true vantage yet */
 	uint8_t service;	/* enum flow_service_id, by payload */
 	uint8_t looked[2];	/* payloads looked at, each direction */
+	bool activity_of_orig;
 	uint32_t want;		/* the true vantage while provisional */
 	uint32_t resolved[2];	/* owner whose activity was last asked for */
 	const struct owner *program[2]; /* the owner that gave side[].owner */
-	bool activity_of_orig;
+	/* The schemas' states follow. */
 };
 
 static inline const struct flow_entry *flow_entry(const struct flow *f)
@@ -66,6 +70,7 @@ static inline uint64_t flow_hash(const uint64_t seed[2], const void *data, size_
 
 struct flow_frags {
 	struct flow_frag {
+		int64_t ts;
 		uint8_t src[16], dst[16];
 		uint32_t id;
 		uint16_t sport, dport;
@@ -83,10 +88,71 @@ struct flow_expected {
 	unsigned next, n;
 };
 
+/* When flows may have ended, see flow_expire.c. */
+#define FLOW_WHEEL 4096
+
+struct flow_wheel {
+	struct flow_entry *slot[FLOW_WHEEL];
+	int64_t now;	/* tick; INT64_MIN: no packet yet */
+	int64_t newest; /* time of the last packet, ns */
+};
+
+/* An empty slot has entry NULL. The hash is kept so that growing and misses touch no rows. */
+struct flow_slot {
+	uint64_t hash;
+	struct flow_entry *entry;
+};
+
+struct flow_table {
+	struct flow_opts opts;
+	struct owners *owners;
+	uint64_t seed[2]; /* so that nobody can aim packets at one slot */
+	struct flow_slot *slots;
+	size_t n_slots, n_used; /* a power of two */
+	size_t row_size;   /* a struct flow_entry and the schemas' states behind it */
+	uint8_t **chunks;
+	size_t n_chunks, chunks_size;
+	size_t n_rows; /* in the chunks, free ones included */
+	size_t n_free;
+	struct flow_entry *free;
+	size_t n; /* flows there were */
+	struct flow_wheel wheel;
+	struct flow_frags frags;
+	struct flow_expected expected;
+};
+
+/* flow_table.c: rows and where they are. */
+uint64_t flow_key_hash(const struct flow_table *t, const struct flow_key *k);
+struct flow_slot *flow_slot_find(const struct flow_table *t, const struct flow_key *k,
+				 uint64_t hash);
+/* A new, zeroed row of these addresses; an older one stays, but is not found by them any more. */
+int flow_row_add(struct flow_table *t, struct flow_slot *s, uint64_t hash, const struct flow_key *k,
+		 struct flow_entry **ret);
+/*
+ * The flow is over. With opts.ended it is handed over and its row freed; else it is kept, without what
+ * only a live one needs.
+ */
+int flow_row_end(struct flow_table *t, struct flow_entry *e);
+/* Shows each schema a packet, or that the flow begins anew. */
+void flow_show_schemas(struct flow_table *t, struct flow_entry *e, int dir, const struct packet *p,
+		       const struct flow_packet *fp);
+void flow_reset_schemas(struct flow_table *t, struct flow_entry *e);
+
+/* flow_expire.c */
+/* The idle time after which the flow is over, and a packet is the next one's. */
+int64_t flow_idle_max(const struct flow_table *t, const struct flow_entry *e);
+void flow_expire_init(struct flow_table *t);
+/* From now on the flow ends when it was idle for too long. Only with opts.ended. */
+void flow_expire_add(struct flow_table *t, struct flow_entry *e);
+void flow_expire_remove(struct flow_entry *e);
+/* A packet came at this time: ends the flows that it leaves behind. 0 or what opts.ended says. */
+int flow_expire(struct flow_table *t, int64_t ts);
+
 /* Remembers the ports of a datagram's first fragment for the later ones. */
-void flow_frags_note(struct flow_frags *frags, const struct packet *p);
+void flow_frags_note(struct flow_frags *frags, const struct packet *p, int64_t ts);
 /* The packet's key; true when the sender is its second end. */
-bool flow_key_of(struct flow_frags *frags, const struct packet *p, struct flow_key *ret);
+bool flow_key_of(struct flow_frags *frags, const struct packet *p, int64_t ts,
+		 struct flow_key *ret);
 /*
  * The ICMP type that answers this one, or -1 (Zeek: the "port" of the other end; else the code
  * is).

@@ -1,13 +1,16 @@
 /*
  * Which flow a packet is of: its two ends, in one order for both directions.
  *
- * Only the first fragment of a datagram has ports. They are remembered for the others; one that
- * comes ahead of the first is of a flow with ports 0.
+ * Only the first fragment of a datagram has ports. They are remembered for the others, for as long as a
+ * receiver would wait for these; one that comes ahead of the first is of a flow with ports 0.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 #include <sys/socket.h>
 #include "capture/flow/flow_internal.h"
+#include "core/units.h"
+
+#define FRAGMENTS_WAIT (60 * NSEC_PER_SEC) /* RFC 8200, 4.5; less in IPv4 */
 
 /* Makes the key; true when the sender is its second end. */
 static bool make_key(const struct packet *p, uint16_t sport, uint16_t dport, struct flow_key *k)
@@ -53,11 +56,14 @@ static struct flow_frag *frag_slot(struct flow_frags *t, const struct packet *p)
 }
 
 /* The ports of a datagram stand in its first fragment only. */
-static void later_ports(struct flow_frags *t, const struct packet *p, uint16_t *sport,
+static void later_ports(struct flow_frags *t, const struct packet *p, int64_t ts, uint16_t *sport,
 			uint16_t *dport)
 {
 	const struct flow_frag *f = frag_slot(t, p);
 
+	/* Unsigned: times in a hostile file may be further apart than an int64_t holds. */
+	if (ts > f->ts && (uint64_t)ts - (uint64_t)f->ts > FRAGMENTS_WAIT)
+		return;
 	if (f->used && f->id == p->frag_id && f->proto == p->proto && f->family == p->family &&
 	    !memcmp(f->src, p->src, 16) && !memcmp(f->dst, p->dst, 16)) {
 		*sport = f->sport;
@@ -77,7 +83,7 @@ void flow_ports(const struct packet *p, uint16_t *ret_src, uint16_t *ret_dst)
 	}
 }
 
-void flow_frags_note(struct flow_frags *frags, const struct packet *p)
+void flow_frags_note(struct flow_frags *frags, const struct packet *p, int64_t ts)
 {
 	struct flow_frag *f;
 
@@ -85,6 +91,7 @@ void flow_frags_note(struct flow_frags *frags, const struct packet *p)
 		return;
 	f = frag_slot(frags, p);
 	f->used = true;
+	f->ts = ts;
 	memcpy(f->src, p->src, 16);
 	memcpy(f->dst, p->dst, 16);
 	f->id = p->frag_id;
@@ -93,12 +100,13 @@ void flow_frags_note(struct flow_frags *frags, const struct packet *p)
 	flow_ports(p, &f->sport, &f->dport);
 }
 
-bool flow_key_of(struct flow_frags *frags, const struct packet *p, struct flow_key *ret)
+bool flow_key_of(struct flow_frags *frags, const struct packet *p, int64_t ts,
+		 struct flow_key *ret)
 {
 	uint16_t sport, dport;
 
 	flow_ports(p, &sport, &dport);
 	if (p->later_fragment)
-		later_ports(frags, p, &sport, &dport);
+		later_ports(frags, p, ts, &sport, &dport);
 	return make_key(p, sport, dport, ret);
 }

@@ -1,13 +1,27 @@
-/* Takes an Ethernet frame apart without ever looking outside of it. */
+/* Takes a frame apart without ever looking outside of it. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "capture/flow/packet.h"
+#include "core/cleanup.h"
+
+#define LINKTYPE_NULL	0
+#define LINKTYPE_ETH	1
+#define LINKTYPE_RAW_12 12 /* what libpcap calls raw IP on most systems, before it is written */
+#define LINKTYPE_RAW	101
+#define LINKTYPE_LOOP	108
+#define LINKTYPE_SLL	113
+#define LINKTYPE_IPV4	228
+#define LINKTYPE_IPV6	229
+#define LINKTYPE_SLL2	276
 
 #define ETH_LEN	      14
 #define VLAN_LEN      4
 #define VLAN_DEPTH    4 /* tags on tags; more is no network's */
+#define NULL_LEN      4
+#define SLL_LEN	      16
+#define SLL2_LEN      20
 #define IPV6_LEN      40
 #define IPV6_EXT_MAX  16
 #define TCP_LEN	      20
@@ -35,6 +49,9 @@ static void set_payload(struct packet *p, const uint8_t *l4, uint32_t cap, uint3
 			uint32_t hlen)
 {
 	p->l4_hlen = (uint8_t)hlen;
+	p->l4 = l4;
+	p->l4_len = len;
+	p->l4_cap = cap;
 	p->payload_len = len > hlen ? len - hlen : 0;
 	p->payload_cap = cap > hlen ? min32(cap - hlen, p->payload_len) : 0;
 	p->payload = p->payload_cap ? l4 + hlen : NULL;
@@ -166,6 +183,7 @@ static int parse_ipv6(const uint8_t *ip, uint32_t cap, uint32_t len, struct pack
 		elen = ipv6_ext_len(next, ip + off, cap - off);
 		if (!elen || elen > cap - off)
 			break;
+		p->routed |= next == IPPROTO_ROUTING;
 		if (next == IPPROTO_FRAGMENT) {
 			p->fragment = be16(ip + off + 2) & 0xfff9;
 			p->later_fragment = be16(ip + off + 2) & 0xfff8;
@@ -179,13 +197,13 @@ static int parse_ipv6(const uint8_t *ip, uint32_t cap, uint32_t len, struct pack
 	return 1;
 }
 
-int packet_parse_ip(const uint8_t *ip, uint32_t caplen, uint32_t len, struct packet *ret)
+static int parse_ip(const uint8_t *ip, uint32_t caplen, uint32_t len, struct packet *ret)
 {
-	memset(ret, 0, sizeof(*ret));
 	if (!caplen)
 		return 0;
 	if (len < caplen)
 		len = caplen;
+	ret->ip = ip;
 	if (ip[0] >> 4 == 4)
 		return parse_ipv4(ip, caplen, len, ret);
 	if (ip[0] >> 4 == 6)
@@ -193,24 +211,105 @@ int packet_parse_ip(const uint8_t *ip, uint32_t caplen, uint32_t len, struct pac
 	return 0;
 }
 
-int packet_parse(const uint8_t *data, uint32_t caplen, uint32_t len, struct packet *ret)
+int packet_parse_ip(const uint8_t *ip, uint32_t caplen, uint32_t len, struct packet *ret)
 {
-	uint32_t off = ETH_LEN;
-	uint16_t type;
+	memset(ret, 0, sizeof(*ret));
+	return parse_ip(ip, caplen, len, ret);
+}
 
-	if (caplen < ETH_LEN)
-		return 0;
+static bool is_vlan(uint16_t type)
+{
+	return type == 0x8100 || type == 0x88a8 || type == 0x9100;
+}
+
+/* What lies behind a link header of off bytes that says it is of this EtherType. */
+static int parse_type(uint16_t type, const uint8_t *data, uint32_t off, uint32_t caplen, uint32_t len,
+		      struct packet *ret)
+{
+	memset(ret, 0, sizeof(*ret));
 	if (len < caplen)
 		len = caplen;
-	type = be16(data + 12);
-	for (int i = 0; i < VLAN_DEPTH && (type == 0x8100 || type == 0x88a8 || type == 0x9100); i++) {
+	for (int i = 0; i < VLAN_DEPTH && is_vlan(type); i++) {
 		if (caplen - off < VLAN_LEN)
 			return 0;
+		if (!ret->vlan)
+			ret->vlan = be16(data + off) & 0xfff;
 		type = be16(data + off + 2);
 		off += VLAN_LEN;
 	}
 	if ((type != 0x0800 && type != 0x86dd) || off >= caplen ||
 	    data[off] >> 4 != (type == 0x0800 ? 4 : 6))
 		return 0;
-	return packet_parse_ip(data + off, caplen - off, len - off, ret);
+	return parse_ip(data + off, caplen - off, len - off, ret);
+}
+
+int packet_parse(const uint8_t *data, uint32_t caplen, uint32_t len, struct packet *ret)
+{
+	if (caplen < ETH_LEN)
+		return 0;
+	return parse_type(be16(data + 12), data, ETH_LEN, caplen, len, ret);
+}
+
+/* An address family as some BSD, macOS or Linux writes it, in the byte order of its machine. */
+static uint16_t type_of_family(const uint8_t *d)
+{
+	uint32_t family = be32(d);
+
+	if (family > 0xffff)
+		family = __builtin_bswap32(family);
+	switch (family) {
+	case 2:
+		return 0x0800;
+	case 10: /* Linux */
+	case 24: /* NetBSD, OpenBSD */
+	case 28: /* FreeBSD */
+	case 30: /* macOS */
+		return 0x86dd;
+	default:
+		return 0;
+	}
+}
+
+int packet_parse_link(uint16_t linktype, const uint8_t *data, uint32_t caplen, uint32_t len,
+		      struct packet *ret)
+{
+	uint8_t version;
+
+	switch (linktype) {
+	case LINKTYPE_ETH:
+		return packet_parse(data, caplen, len, ret);
+	case LINKTYPE_NULL:
+	case LINKTYPE_LOOP:
+		return caplen < NULL_LEN ? 0 : parse_type(type_of_family(data), data, NULL_LEN, caplen,
+							  len, ret);
+	case LINKTYPE_SLL:
+		return caplen < SLL_LEN ? 0 : parse_type(be16(data + 14), data, SLL_LEN, caplen, len,
+							 ret);
+	case LINKTYPE_SLL2:
+		return caplen < SLL2_LEN ? 0 : parse_type(be16(data), data, SLL2_LEN, caplen, len,
+							  ret);
+	case LINKTYPE_RAW_12:
+	case LINKTYPE_RAW:
+	case LINKTYPE_IPV4:
+	case LINKTYPE_IPV6:
+		version = caplen ? data[0] >> 4 : 0;
+		if ((linktype == LINKTYPE_IPV4 && version != 4) ||
+		    (linktype == LINKTYPE_IPV6 && version != 6))
+			return 0;
+		return packet_parse_ip(data, caplen, len, ret);
+	default:
+		return 0;
+	}
+}
+
+bool packet_knows_link(uint16_t linktype)
+{
+	static const uint16_t known[] = { LINKTYPE_NULL, LINKTYPE_ETH,	LINKTYPE_RAW_12,
+					  LINKTYPE_RAW,	 LINKTYPE_LOOP, LINKTYPE_SLL,
+					  LINKTYPE_IPV4, LINKTYPE_IPV6, LINKTYPE_SLL2 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i] == linktype)
+			return true;
+	return false;
 }

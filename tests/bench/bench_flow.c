@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include "capture/flow/flow.h"
 #include "capture/flow/packet.h"
 #include "core/units.h"
@@ -18,6 +19,15 @@
 static uint32_t one_vantage(void *arg, uint8_t family, const uint8_t *ip)
 {
 	return 1;
+}
+
+/* Of the processor: what else the machine does is not the table's. */
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
 /* Both directions of many connections in turn, data and ACKs, so that no row stays in the cache. */
@@ -32,7 +42,7 @@ static double run(unsigned n_flows, unsigned n_packets)
 		return 0;
 	frame_tcp(&data, "10.0.0.1", 0, "10.0.0.2", 80, TCP_PSH | TCP_ACK, 1, 1, NULL, 1400);
 	frame_tcp(&ack, "10.0.0.2", 80, "10.0.0.1", 0, TCP_ACK, 1, 1, NULL, 0);
-	start = units_now_mono();
+	start = now();
 	for (unsigned i = 0; i < n_packets; i++) {
 		unsigned conn = (i / 2) % n_flows;
 		struct frame *f = i & 1 ? &ack : &data;
@@ -45,7 +55,7 @@ static double run(unsigned n_flows, unsigned n_packets)
 		if (flow_table_add(t, &p, NULL) != 1)
 			return 0;
 	}
-	start = units_now_mono() - start;
+	start = now() - start;
 	if (flow_table_count(t) != n_flows)
 		return 0;
 	flow_table_free(t);
