@@ -31,6 +31,7 @@ struct fate {
 	uint8_t verdict;  /* enum verdict */
 	uint8_t copy;	  /* 0, or 1 for the duplicate */
 	bool corrupted, marked, reordered; /* marked: CE was set in place of a drop */
+	uint32_t flipped; /* if it is corrupted: the wrong bit, 8 * i + j for bit j of byte i */
 	uint32_t hash;	  /* skb->hash: the owner's tag */
 	int64_t ts;	  /* CLOCK_REALTIME ns: when it was delivered or dropped */
 	int64_t arrived;  /* the same clock: when it came to the link */

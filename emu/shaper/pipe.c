@@ -112,6 +112,7 @@ static void corrupt(struct pipe *p, struct parcel *parcel, uint64_t at)
 	at %= (uint64_t)parcel->len * 8;
 	parcel->data[at / 8] ^= (uint8_t)(1 << at % 8);
 	parcel->corrupted = true;
+	parcel->flipped = (uint32_t)at;
 	p->stats.corrupted++;
 }
 
@@ -176,6 +177,7 @@ void pipe_in(struct pipe *p, struct parcel *parcel)
 	parcel->copy = 0;
 	parcel->queued = parcel->delay = 0;
 	parcel->corrupted = parcel->marked = parcel->reordered = false;
+	parcel->flipped = 0;
 	serve(p, parcel->arrived);
 	if (p->up)
 		meet(p, parcel, &im);

@@ -26,6 +26,7 @@ struct parcel {
 	uint32_t len; /* of data, an Ethernet frame with its VLAN tag if it has one */
 	uint8_t copy;
 	bool corrupted, marked, reordered;
+	uint32_t flipped; /* bit of data, if it is corrupted */
 	uint32_t cap; /* bytes that data has room for */
 	uint8_t data[];
 };

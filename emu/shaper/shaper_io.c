@@ -75,7 +75,7 @@ static void tell_with(struct shaper *s, const struct parcel *p, const uint8_t *d
 	struct fate f = {
 		.id = p->id, .n = p->n, .link = e->link, .end = e->end, .verdict = verdict,
 		.copy = p->copy, .corrupted = p->corrupted, .marked = p->marked,
-		.reordered = p->reordered, .hash = p->hash, .ts = ts,
+		.reordered = p->reordered, .flipped = p->flipped, .hash = p->hash, .ts = ts,
 		.arrived = p->arrived + s->offset, .queued = p->queued, .delay = p->delay,
 		.len = p->len,
 	};
