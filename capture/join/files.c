@@ -6,18 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "capture/join/files.h"
+#include "capture/sink.h"
 
-/* "capture.pcapng", "capture-00002.pcapng" and the same in classic pcap. */
 static int is_capture(const struct dirent *d)
 {
-	const char *p = d->d_name;
-
-	if (strncmp(p, "capture", 7))
-		return 0;
-	p += 7;
-	if (*p == '-')
-		p += 1 + strspn(p + 1, "0123456789");
-	return !strcmp(p, ".pcapng") || !strcmp(p, ".pcap");
+	return sink_is_name(d->d_name, "capture");
 }
 
 /* The first has no number. */
@@ -65,11 +58,24 @@ static int find_in_folder(const char *path, struct join_files *f, struct err *er
 	return r;
 }
 
+/* Where what belongs to a file is: beside it, but one of a host is a folder below (capture_opts.per_host). */
+static char *folder_of(const char *path)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	char *slash = real ? strrchr(real, '/') : NULL, *folder;
+
+	if (!slash) /* a pipe */
+		return strdup("/dev");
+	*slash = '\0';
+	folder = strrchr(real, '/');
+	if (folder && !strcmp(folder, "/hosts"))
+		*folder = '\0';
+	return strdup(*real ? real : "/");
+}
+
 static int take_file(const char *path, struct join_files *f, struct err *err)
 {
-	const char *slash = strrchr(path, '/');
-
-	f->folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	f->folder = folder_of(path);
 	f->paths = calloc(1, sizeof(*f->paths));
 	if (!f->folder || !f->paths || add(f, NULL, path))
 		return err_sys(err, ENOMEM, "cannot read %s", path);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "capture/join/join.h"
 #include "core/tree.h"
@@ -177,6 +178,7 @@ static void tables_beside_it_say_more(void **state)
 static void a_part_of_a_capture_finds_the_runs_flows(void **state)
 {
 	struct pcapng_writer *w = new_capture("part.pcapng");
+	char part[sizeof(path)];
 	struct join *j;
 	struct joined p;
 
@@ -190,6 +192,13 @@ static void a_part_of_a_capture_finds_the_runs_flows(void **state)
 	put_packet(w, 1, 305 * S, A, B, NULL);
 	put_packet(w, 1, 306 * S, A, A, NULL);
 	assert_int_equal(pcapng_close(w, NULL), 0);
+	mkdir(at("hosts"), 0700);
+	strcpy(part, at("part.pcapng"));
+	assert_int_equal(link(part, at("hosts/b.pcapng")), 0);
+	j = open_join("hosts/b.pcapng");
+	assert_int_equal(join_next(j, &p, NULL), 1);
+	assert_string_equal(p.uid, "Cfirst");
+	join_close(j);
 	j = open_join("part.pcapng");
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(join_next(j, &p, NULL), 1);
