@@ -19,6 +19,9 @@
 #define RING_MAX (256ull << 20)
 #define RING_SHARE 4 /* of the memory: the most that may be asked for */
 
+/* Packets on links: what a second of 100,000 packets brings. 9 MiB. */
+#define IDS_WINDOW (1u << 17)
+
 #define RESERVE_MAX   (16 << 20)
 #define RESERVE_SHARE 16 /* of what is free where the files are */
 
@@ -206,7 +209,8 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->view_lock, NULL);
 	c->flows = flow_table_new(&fo, owners);
-	r = c->flows && c->stop_fd >= 0 ? add_taps(c, e) : -ENOMEM;
+	c->ids = packet_ids_new(IDS_WINDOW);
+	r = c->flows && c->ids && c->stop_fd >= 0 ? add_taps(c, e) : -ENOMEM;
 	if (r == 0)
 		r = open_files(c, err);
 	if (r == 0 && tag_rung_of(tag) == TAG_RUNG_NONE)
@@ -391,6 +395,7 @@ void capture_free(struct capture *c)
 	if (c->flows)
 		flow_table_each(c->flows, forget_pending, NULL);
 	flow_table_free(c->flows);
+	packet_ids_free(c->ids);
 	infer_close(c->infer);
 	if (c->stop_fd >= 0)
 		close(c->stop_fd);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include "capture/capture.h"
 #include "capture/filter.h"
+#include "capture/packet_id.h"
 #include "capture/ring.h"
 #include "capture/sender/infer.h"
 #include "capture/tap.h"
@@ -24,7 +25,7 @@ struct capture {
 	struct fate_queue *queue;
 	struct fates *fates;
 	struct shaper_stats shaper_start; /* when the capture began */
-	uint64_t last_id; /* of a packet, where there is no shaper to count them */
+	struct packet_ids *ids;
 	struct filter *filter; /* NULL: all are written */
 	struct sink *sink;     /* NULL: none are */
 	int reserve_fd;	       /* room for the other files of a run, should the disk be full; -1: none */

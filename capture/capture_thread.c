@@ -85,6 +85,9 @@ static int write_packet(struct capture *c, const struct sighting *s, const struc
 		.data = s->packet.data,
 		.comment = text->text,
 		.comment_len = text->len,
+		.pid = owner && !owner->kernel ? __atomic_load_n(&owner->pid, __ATOMIC_RELAXED) : 0,
+		.process = owner ? owner->id : 0,
+		.comm = owner ? owner->comm : NULL,
 	};
 	int n = sink_write(c->sink, s->link, s->out, &out, pos);
 
@@ -160,9 +163,26 @@ static int add_packet(struct capture *c, const struct sighting *s, const struct 
 	return r;
 }
 
-static uint64_t new_id(struct capture *c)
+/* f: of a link that the shaper shapes; else NULL. */
+static uint64_t id_of(struct capture *c, const struct sighting *s, const struct fate *f)
 {
-	return c->shaper ? shaper_new_id(c->shaper) : ++c->last_id;
+	struct packet_seen seen = {
+		.link = s->link,
+		.end = s->out,
+		.ts = s->packet.ts,
+		.hash = c->infer ? 0 : s->hash,
+		.data = s->packet.data,
+		.caplen = s->packet.caplen,
+		.len = s->packet.len,
+	};
+
+	if (f) {
+		seen.shaper_id = f->id;
+		seen.lost = f->verdict != FATE_DELIVERED;
+		seen.corrupted = f->corrupted;
+		seen.flipped = f->flipped;
+	}
+	return packet_ids_get(c->ids, &seen);
 }
 
 static void on_packet(void *arg, const struct ring_packet *p)
@@ -179,10 +199,10 @@ static void on_packet(void *arg, const struct ring_packet *p)
 	s = (struct sighting){
 		.link = tap->link,
 		.out = p->outgoing == tap->named,
-		.id = new_id(c),
 		.hash = p->hash,
 		.packet = { .ts = p->ts, .caplen = p->caplen, .len = p->len, .data = p->data },
 	};
+	s.id = id_of(c, &s, NULL);
 	owner = identify(c, &s);
 	r = add_packet(c, &s, owner, &flow);
 	if (r < 0)
@@ -197,15 +217,16 @@ static void on_fate(void *arg, const struct fate *f, const uint8_t *data)
 	struct sighting s = {
 		.link = f->link,
 		.out = l->iface[f->end] == c->naming[f->link],
-		.id = f->id,
 		.hash = f->hash,
 		.packet = { .ts = f->ts, .caplen = f->caplen, .len = f->len, .data = data },
 	};
 	const struct owner *owner = identify(c, &s);
 	const struct flow *flow = NULL;
 	struct flow *own = NULL;
+	struct fate told = *f;
 	int r = 0;
 
+	told.id = s.id = id_of(c, &s, f);
 	if (f->verdict == FATE_DELIVERED) {
 		r = add_packet(c, &s, owner, &own);
 		flow = own;
@@ -215,7 +236,7 @@ static void on_fate(void *arg, const struct fate *f, const uint8_t *data)
 	if (r == 0)
 		r = -c->counts.error;
 	if (r == 0 && c->fates)
-		r = fates_add(c->fates, f, data, s.packet.owner, flow ? flow->uid : NULL);
+		r = fates_add(c->fates, &told, data, s.packet.owner, flow ? flow->uid : NULL);
 	if (r < 0)
 		set_error(c, -r);
 }
@@ -225,13 +246,14 @@ static void read_all(struct capture *c, const struct pollfd *fds)
 {
 	pthread_mutex_lock(&c->view_lock);
 	tag_read_processes(c->tag);
+	/* Fates first: what a link made of a packet is then known where it goes on. */
+	if (c->queue)
+		fate_read(c->queue, on_fate, c);
 	for (size_t i = 0; i < c->n_rings; i++) {
 		if (fds[i].revents & POLLERR)
 			ring_clear_error(c->rings[i]);
 		ring_read(c->rings[i], on_packet, c);
 	}
-	if (c->queue)
-		fate_read(c->queue, on_fate, c);
 	pthread_mutex_unlock(&c->view_lock);
 }
 
@@ -239,10 +261,10 @@ static void read_all(struct capture *c, const struct pollfd *fds)
 static void drain_all(struct capture *c)
 {
 	tag_read_processes(c->tag);
-	for (size_t i = 0; i < c->n_rings; i++)
-		ring_drain(c->rings[i], on_packet, c);
 	while (c->queue && fate_read(c->queue, on_fate, c) > 0)
 		;
+	for (size_t i = 0; i < c->n_rings; i++)
+		ring_drain(c->rings[i], on_packet, c);
 }
 
 /* What the kernel lost cannot be told by interface; it stands with the first. */
