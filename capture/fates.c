@@ -2,11 +2,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <string.h>
 #include "capture/fates.h"
 #include "capture/flow/flow.h"
 #include "capture/flow/packet.h"
+#include "core/cleanup.h"
 #include "core/csv.h"
 #include "core/tree.h"
 
@@ -187,13 +189,34 @@ int fates_flush(struct fates *f)
 	return fflush(f->f) ? stream_error() : 0;
 }
 
+/* A full disk cuts a row in two; what is before it can be read. */
+static void cut_back(int fd)
+{
+	_cleanup_close_ int in = -1;
+	char path[32], buf[4096];
+	off_t size = lseek(fd, 0, SEEK_END), from;
+	ssize_t n;
+
+	from = size > (off_t)sizeof(buf) ? size - (off_t)sizeof(buf) : 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	in = open(path, O_RDONLY | O_CLOEXEC);
+	n = in < 0 ? -1 : pread(in, buf, sizeof(buf), from);
+	while (n > 0 && buf[n - 1] != '\n')
+		n--;
+	if (n > 0 && ftruncate(fd, from + n) < 0)
+		return; /* it stays as it is, and the error is told anyway */
+}
+
 int fates_close(struct fates *f, struct err *err)
 {
+	_cleanup_close_ int fd = fcntl(fileno(f->f), F_DUPFD_CLOEXEC, 0);
 	int r = fates_flush(f);
 
 	errno = 0;
 	if (fclose(steal_ptr(f->f)) && r == 0)
 		r = stream_error();
+	if (r < 0 && fd >= 0)
+		cut_back(fd);
 	return r < 0 ? err_sys(err, -r, "cannot write %s", FILE_NAME) : 0;
 }
 

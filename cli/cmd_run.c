@@ -207,7 +207,10 @@ static void print_json(const struct run_summary *s)
 	json_kv_str(&j, "out", s->out);
 	json_kv_uint(&j, "packets", c->packets);
 	json_kv_uint(&j, "bytes", c->bytes);
+	json_kv_uint(&j, "filtered", c->filtered);
 	json_kv_uint(&j, "drops", c->drops);
+	json_kv_uint(&j, "unwritten", c->unwritten);
+	json_kv_uint(&j, "files", c->files);
 	json_kv_uint(&j, "unlabelled", c->unlabelled);
 	json_kv_uint(&j, "kernel", c->kernel);
 	json_kv_uint(&j, "flows", c->flows);

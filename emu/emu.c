@@ -17,7 +17,7 @@
 #include "emu/netns.h"
 #include "emu/shaper/shaper.h"
 
-#define FDS_NODE  6   /* namespace, init, its pidfd, cgroup, and two for a program */
+#define FDS_NODE  7   /* namespace, init, its pidfd, cgroup, its capture, and two for a program */
 #define FDS_OTHER 256 /* everything that does not grow with the network */
 
 /* The soft limit, for those who use select(), is far below what a large network needs. */
@@ -88,7 +88,7 @@ static int emu_new(const struct net *net, const struct emu_opts *opts, struct lo
 	e->fabric_fd = -1;
 	e->egress_bpf_fd = -1;
 	e->next_prog = 1;
-	e->offload = opts->offload;
+	e->offload = opts->offload || net->offload;
 	e->sealed = opts->sealed;
 	e->hosts = calloc(net->n_nodes ? net->n_nodes : 1, sizeof(*e->hosts));
 	for (i = 0; e->hosts && i < net->n_nodes; i++)

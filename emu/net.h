@@ -103,6 +103,7 @@ struct net {
 	uint8_t prefix;
 	int subnet_line;     /* of its key; 0: the default */
 	bool ipv6;	     /* off: no IPv6 chatter */
+	bool offload;	     /* on: frames of 64 KB without checksums, see emu/offload.h */
 	bool random_addrs;   /* addresses drawn from the seed rather than counted up */
 	bool drawn_hostnames;
 	enum link_engine engine; /* of links that do not say */

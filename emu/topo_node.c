@@ -90,6 +90,8 @@ static int set_network_key(struct topo *t, const struct ini_key *k, const char *
 		return set_subnet(net, k, ret_why);
 	if (!strcmp(k->name, "ipv6"))
 		return units_parse_bool(k->value, &net->ipv6, ret_why);
+	if (!strcmp(k->name, "offload"))
+		return units_parse_bool(k->value, &net->offload, ret_why);
 	if (!strcmp(k->name, "share"))
 		return units_parse_bool(k->value, &t->share, ret_why);
 	if (!strcmp(k->name, "addresses"))
@@ -109,7 +111,8 @@ int topo_load_network(struct topo *t, const struct ini_section *s, char *const *
 {
 	static const char *const known[] = {"name",	 "seed",      "subnet",
 					    "ipv6",	 "addresses", "hostnames",
-					    "scenario_path", "share",	      "engine"};
+					    "scenario_path", "share",	      "engine",
+					    "offload"};
 	int result = 0;
 
 	if (n)

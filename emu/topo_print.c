@@ -91,6 +91,8 @@ static void print_network(const struct net *net, FILE *f)
 		net->seed, net_format_addr(addr, net->subnet), net->prefix);
 	if (net->ipv6)
 		fprintf(f, "ipv6 = yes\n");
+	if (net->offload)
+		fprintf(f, "offload = on\n");
 	if (net->random_addrs)
 		fprintf(f, "addresses = random\n");
 	if (net->drawn_hostnames)

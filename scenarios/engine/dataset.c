@@ -33,7 +33,10 @@ static int write_file(const struct dataset *d, const char *name, write_fn *fn, s
 		r = errno ? -errno : -EIO;
 	if (fclose(f) && r == 0)
 		r = -errno;
-	return r ? err_sys(err, -r, "%s/%s", d->out, name) : 0;
+	if (r == 0)
+		return 0;
+	tree_remove(d->out_fd, name); /* half of it would only mislead */
+	return err_sys(err, -r, "%s/%s", d->out, name);
 }
 
 /* ---- topology.ini ---- */
@@ -165,7 +168,9 @@ static void put_counts(const struct dataset *d, struct json *j)
 	json_kv_uint(j, "links", d->net->n_links);
 	json_kv_uint(j, "packets", d->capture.packets);
 	json_kv_uint(j, "bytes", d->capture.bytes);
+	json_kv_uint(j, "filtered", d->capture.filtered);
 	json_kv_uint(j, "drops", d->capture.drops);
+	json_kv_uint(j, "unwritten", d->capture.unwritten);
 	json_kv_uint(j, "unlabelled", d->capture.unlabelled);
 	json_kv_uint(j, "kernel", d->capture.kernel);
 	json_kv_uint(j, "inferred", d->capture.inferred);
@@ -257,6 +262,7 @@ static int put_manifest(const struct dataset *d, FILE *f)
 	json_kv_num(&j, "duration", (double)d->duration / NSEC_PER_SEC);
 	json_kv_num(&j, "wall", (double)(d->wall / NSEC_PER_MSEC) / 1e3);
 	json_kv_bool(&j, "stopped_early", d->stopped);
+	json_kv_uint(&j, "capture_files", d->capture.files);
 	json_kv_str(&j, "capture_error", d->capture.error ? strerror(d->capture.error) : NULL);
 	json_object_end(&j);
 	json_close(&j);

@@ -6,14 +6,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include "capture/flow/schema.h"
+#include "capture/sink.h"
 #include "core/tree.h"
 #include "core/units.h"
 #include "scenarios/engine/dataset.h"
 
-/* What a run leaves, and so what clearing may remove. */
+/* What a run leaves, beside captures and flows, and so what clearing may remove. */
 static const char *const files[] = {
-	"manifest.json", "topology.ini",   "capture.pcapng",
-	"flows.csv",	 "activities.csv", "owners.csv",     "fates.csv", "logs",
+	"manifest.json", "topology.ini", "activities.csv", "owners.csv", "fates.csv", "logs",
+	SINK_HOSTS,
 };
 
 static int make_path(const char *path, struct err *err)
@@ -41,7 +43,10 @@ static bool ours(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (!strcmp(name, files[i]))
 			return true;
-	return false;
+	for (size_t i = 0; flow_schemas[i]; i++)
+		if (!strcmp(name, flow_schemas[i]->file))
+			return true;
+	return sink_is_name(name, "capture");
 }
 
 /* The user who became root by sudo: a folder of theirs is as good as one of root's. */
@@ -121,13 +126,27 @@ static int check_ours(const char *out, int fd, bool *ret_empty, struct err *err)
 
 static int clear(const char *out, int fd, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		int r = tree_remove(fd, files[i]);
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = again < 0 ? NULL : fdopendir(again);
+	struct dirent *e;
+	int r = 0;
 
-		if (r && r != -ENOENT)
-			return err_sys(err, -r, "%s/%s", out, files[i]);
+	if (!d) {
+		r = err_sys(err, errno, "%s", out);
+		cleanup_closep(&again);
+		return r;
 	}
-	return 0;
+	while (r == 0 && (e = readdir(d))) {
+		if (!ours(e->d_name))
+			continue;
+		r = tree_remove(fd, e->d_name);
+		if (r < 0 && r != -ENOENT)
+			err_sys(err, -r, "%s/%s", out, e->d_name);
+		else
+			r = 0;
+	}
+	closedir(d);
+	return r;
 }
 
 int dataset_prepare(const char *out, int *ret_fd, struct err *err)

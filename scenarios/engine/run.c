@@ -215,8 +215,7 @@ static int build(struct run *r)
 
 static int play(struct run *r)
 {
-	struct capture_opts co = { .dir_fd = r->out_fd, .snaplen = r->uses.snaplen,
-				   .ring_bytes = r->uses.ring_bytes };
+	struct capture_opts co = r->uses.capture;
 	struct engine_opts eo = {
 		.loop = r->loop,
 		.net = &r->net,
@@ -232,6 +231,7 @@ static int play(struct run *r)
 	};
 	int e;
 
+	co.dir_fd = r->out_fd;
 	e = capture_start(r->emu, r->tag, r->owners, &co, &r->capture, r->err);
 	if (e)
 		return e;

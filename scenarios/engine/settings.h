@@ -11,6 +11,7 @@ int settings_load_capture(void *arg, const struct net *net, const struct ini_sec
 			  char *const *words, size_t n_words, struct err *err);
 int settings_load_run(void *arg, const struct net *net, const struct ini_section *sec,
 		      char *const *words, size_t n_words, struct err *err);
+void settings_clear_capture(struct uses *u);
 void settings_print_capture(void *arg, const struct net *net, FILE *f);
 void settings_print_run(void *arg, const struct net *net, FILE *f);
 

@@ -17,7 +17,7 @@ static const char *const use_keys[] = { "server", "clients", "subs", "every", "c
 void uses_init(struct uses *u)
 {
 	memset(u, 0, sizeof(*u));
-	u->snaplen = SNAPLEN_MAX;
+	u->capture = (struct capture_opts){ .dir_fd = -1, .snaplen = SNAPLEN_MAX };
 	u->rung = TAG_RUNG_BEST;
 }
 
@@ -39,6 +39,7 @@ void uses_free(struct uses *u)
 		free(u->scenarios[i]);
 	}
 	free(u->scenarios);
+	settings_clear_capture(u);
 	memset(u, 0, sizeof(*u));
 }
 

@@ -4,7 +4,7 @@
 #ifndef ENGINE_USE_H
 #define ENGINE_USE_H
 
-#include "capture/sender/tag.h"
+#include "capture/capture.h"
 #include "emu/topo.h"
 #include "scenarios/engine/scenario.h"
 
@@ -28,9 +28,8 @@ struct uses {
 	struct scenario **scenarios; /* each loaded once */
 	size_t n_scenarios;
 	int64_t duration;    /* ns; 0: not given */
-	uint32_t snaplen;
-	uint64_t ring_bytes; /* 0: not given */
-	enum tag_rung rung;  /* the best that may be used */
+	struct capture_opts capture; /* what [capture] says of; filter and schemas are ours */
+	enum tag_rung rung; /* the best that may be used */
 	int capture_line, run_line; /* of the sections; 0: none */
 };
 

@@ -197,6 +197,10 @@ static void test_flush_and_full_disk(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_true(fates_counts(f, 0, 0)->verdict[FATE_LOST] > 1000);
 	fates_free(f);
+	free(text);
+	text = contents();
+	assert_true(strlen(text) > (1 << 20) - 1000);
+	assert_string_equal(text + strlen(text) - 7, ",0,0,0\n"); /* no half row */
 }
 
 static void *find(struct flow_table *t, const struct frame *f, int64_t ts)

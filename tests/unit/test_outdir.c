@@ -68,6 +68,11 @@ static void test_new_and_old(void **state)
 	make("a/b/c/manifest.json");
 	make("a/b/c/flows.csv");
 	make("a/b/c/fates.csv");
+	make("a/b/c/flows-cic.csv");
+	make("a/b/c/capture.pcap");
+	make("a/b/c/capture-00002.pcapng");
+	assert_int_equal(mkdir("a/b/c/hosts", 0755), 0);
+	make("a/b/c/hosts/h1.pcapng");
 	assert_int_equal(mkdir("a/b/c/logs", 0755), 0);
 	assert_int_equal(mkdir("a/b/c/logs/h1", 0755), 0);
 	make("a/b/c/logs/h1/1-client.log");
@@ -77,6 +82,9 @@ static void test_new_and_old(void **state)
 	make("a/b/c/thesis.tex");
 	make("a/b/c/flows.csv");
 	refuse("a/b/c", "'thesis.tex', which is not of a run");
+	assert_int_equal(renameat(AT_FDCWD, "a/b/c/thesis.tex", AT_FDCWD, "a/b/c/mine.pcapng"), 0);
+	refuse("a/b/c", "'mine.pcapng', which is not of a run");
+	assert_int_equal(renameat(AT_FDCWD, "a/b/c/mine.pcapng", AT_FDCWD, "a/b/c/thesis.tex"), 0);
 	assert_int_equal(access("a/b/c/flows.csv", F_OK), 0);
 	refuse("", "empty");
 	refuse("a/b/c/thesis.tex/", "is a file");

@@ -388,6 +388,18 @@ static void bad_uses_are_refused(void **state)
 		{ "[capture]\nring = 1\n", 8, "from 1MiB" },
 		{ "[capture]\nrung = cgrou\n", 8, "did you mean 'cgroup'?" },
 		{ "[capture]\nsnaplan = 100\n", 8, "'snaplen'?" },
+		{ "[capture]\nsnaplen = 128\nfilter = tcp prot 80\n", 9, "did you mean 'port'?" },
+		{ "[capture]\nfilter = tcp port 80 or\n", 8, "syntax error" },
+		{ "[capture]\nfilter = host h99\n", 8, "'h99' is neither" },
+		{ "[capture]\nformat = pcapn\n", 8, "use pcapng or pcap" },
+		{ "[capture]\nrotate_size = 1000B\n", 8, "from 64KiB on" },
+		{ "[capture]\nrotate_time = 10\n", 8, "rotate_time = 10: " },
+		{ "[capture]\nrotate_time = 1ms\n", 8, "from a second to a year" },
+		{ "[capture]\nper_host = maybe\n", 8, "per_host = maybe: " },
+		{ "[capture]\nschemas = zeek cik\n", 8, "did you mean 'cic'?" },
+		{ "[capture]\nschemas = zeek zeek\n", 8, "'zeek' is given twice" },
+		{ "[capture]\nschemas = detnet\n", 8, "flows.csv has, in any case" },
+		{ "[capture]\nschemas = argus\n", 8, "there is no 'argus'; there are zeek" },
 		{ "[capture]\n[capture]\n", 8, "[capture] is also in line 7" },
 		{ "[capture x]\n", 7, "has no name" },
 		{ "[run]\nduration = 10\n", 8, "duration = 10" },
@@ -424,7 +436,8 @@ static void prints_what_it_read(void **state)
 
 	lab_make(&a, "[scenario good]\nserver = files\nclients = h{1..5}\nsubs = put\ncount = 3\n"
 		     "every = 2s+exponential(4s)\n[capture]\nsnaplen = 128\nring = 8MiB\n"
-		     "rung = cgroup\n[run]\nduration = 90s\n", 9);
+		     "rung = cgroup\nfilter = tcp port 80 or\n  host h1\nformat = pcap\n"
+		     "rotate_size = 1MiB\nrotate_time = 10s\nper_host = yes\nschemas = zeek cic\n[run]\nduration = 90s\n", 9);
 	use_sections(&a.uses, rows);
 	f = open_memstream(&one, &len);
 	topo_print(&a.net, rows, USE_SECTIONS, f);

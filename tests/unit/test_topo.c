@@ -119,7 +119,7 @@ static void round_trip(const struct net *net)
 
 static const char rich[] =
     "[network]\nname = rich\nseed = 18446744073709551615\nsubnet = 172.16.0.0/12\n"
-    "addresses = random\nhostnames = drawn\nipv6 = yes\nscenario_path = ./mine\nengine = netem\n"
+    "addresses = random\nhostnames = drawn\nipv6 = yes\noffload = on\nscenario_path = ./mine\nengine = netem\n"
     "[host lone]\nhostname = lone\n[link lone r1]\naddress r1 = 172.17.0.9\nmtu = 9000\n"
     "[switch s{1..3}]\n[router r{1..2}]\n"
     "[host h{1..6}]\nswitch = s1\nrate = 123456789bit\ndelay = 1.000001ms 333ns pareto\n"
