@@ -213,6 +213,8 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 	r = c->flows && c->ids && c->stop_fd >= 0 ? add_taps(c, e) : -ENOMEM;
 	if (r == 0)
 		r = open_files(c, err);
+	if (r == 0)
+		r = process_watch_open(tag, owners, &c->processes);
 	if (r == 0 && tag_rung_of(tag) == TAG_RUNG_NONE)
 		r = infer_open(e, owners, &c->infer, err);
 	if (r == 0)
@@ -397,6 +399,7 @@ void capture_free(struct capture *c)
 	flow_table_free(c->flows);
 	packet_ids_free(c->ids);
 	infer_close(c->infer);
+	process_watch_close(c->processes);
 	if (c->stop_fd >= 0)
 		close(c->stop_fd);
 	pthread_mutex_destroy(&c->lock);

@@ -9,6 +9,7 @@
 #include "capture/packet_id.h"
 #include "capture/ring.h"
 #include "capture/sender/infer.h"
+#include "capture/sender/process_watch.h"
 #include "capture/tap.h"
 #include "emu/shaper/shaper.h"
 
@@ -16,6 +17,7 @@ struct capture {
 	const struct net *net;
 	struct tag *tag;
 	struct owners *owners;
+	struct process_watch *processes; /* NULL: the capture thread hears of them */
 	struct infer *infer; /* NULL: packets bear their senders' tags */
 	struct capture_opts opts;
 	struct ring **rings;

@@ -72,8 +72,8 @@ static __always_inline __u32 owner_of_skb(struct __sk_buff *skb)
 	__u32 ifindex, *owner;
 
 	owner = owner_of_socket(skb->sk);
-	if (owner && *owner)
-		return *owner;
+	if (owner && *owner & OWNER_MASK)
+		return *owner & OWNER_MASK; /* rungs keep notes above it */
 	/* Packet sockets, and sockets of a process that no hook saw. */
 	cgroup = bpf_skb_cgroup_id(skb);
 	owner = bpf_map_lookup_elem(&cgroup_owner, &cgroup);
@@ -85,10 +85,13 @@ static __always_inline __u32 owner_of_skb(struct __sk_buff *skb)
 	return owner ? *owner : OWNER_NONE;
 }
 
-/* A packet that came in before it goes out is forwarded: it keeps its sender's tag. */
+/*
+ * A packet that came in before it goes out is forwarded: it keeps its sender's tag. Without one it came in
+ * by an interface that the host made itself, such as a tunnel's: then it is this host's.
+ */
 static __always_inline bool is_forwarded(const struct __sk_buff *skb)
 {
-	return skb->ingress_ifindex != 0;
+	return skb->ingress_ifindex != 0 && skb->hash != 0;
 }
 
 static __always_inline void set_tag(struct __sk_buff *skb, __u32 owner)

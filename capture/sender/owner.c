@@ -281,6 +281,21 @@ uint32_t owners_find_program(struct owners *o, uint64_t cgroup_id)
 	return id;
 }
 
+uint64_t owners_find_cgroup(struct owners *o, const char *path)
+{
+	const char *below = strstr(path, "/detnet/"); /* the mount may lie above or below our root */
+	uint64_t id = 0;
+
+	if (!below)
+		return 0;
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->programs_size && !id; i++)
+		if (o->programs[i].owner && !strcmp(o->programs[i].owner->cgroup, below + 1))
+			id = o->programs[i].cgroup_id;
+	pthread_mutex_unlock(&o->lock);
+	return id;
+}
+
 const struct owner *owners_program(struct owners *o, size_t number)
 {
 	const struct owner *w;
@@ -325,9 +340,25 @@ static void on_exec(struct owners *o, const struct tag_event *ev)
 		    ev->args_len > TAG_ARGS_LEN);
 }
 
+/* What the process executes, as its event says, or the table of execs, or else its program. */
+static void set_image(struct owner *w, const struct tag_event *ev, const struct process *p,
+		      const struct owner *program)
+{
+	size_t len = ev->args_len < TAG_ARGS_LEN ? ev->args_len : TAG_ARGS_LEN;
+
+	if (ev->exe_len) {
+		w->exe = strndup(ev->exe, sizeof(ev->exe));
+		w->argv = process_join_args(ev->args, len);
+		w->argv_cut = ev->args_len > TAG_ARGS_LEN;
+		return;
+	}
+	w->exe = strdup(p && p->exe ? p->exe : program->exe);
+	w->argv = strdup(p && p->argv ? p->argv : program->argv);
+	w->argv_cut = p && p->cut;
+}
+
 static void on_owner(struct owners *o, const struct tag_event *ev)
 {
-	const struct process *p = process_find(&o->processes, ev->pid);
 	const struct program *prog = NULL;
 	struct owner *w;
 
@@ -349,9 +380,7 @@ static void on_owner(struct owners *o, const struct tag_event *ev)
 	w->ppid = ev->ns_ppid;
 	w->start = (int64_t)ev->start + o->boot_to_real;
 	memcpy(w->comm, ev->comm, sizeof(w->comm) - 1);
-	w->exe = strdup(p && p->exe ? p->exe : prog->owner->exe);
-	w->argv = strdup(p && p->argv ? p->argv : prog->owner->argv);
-	w->argv_cut = p && p->cut;
+	set_image(w, ev, process_find(&o->processes, ev->pid), prog->owner);
 	w->cgroup = strdup(prog->owner->cgroup);
 	w->scenario = dup_or_null(prog->owner->scenario);
 	w->class = dup_or_null(prog->owner->class);

@@ -62,6 +62,8 @@ int owners_add_program(struct owners *o, const struct owner_program *p);
 void owners_set_inferred(struct owners *o);
 /* The owner id of the program that a cgroup is of, or OWNER_NONE. */
 uint32_t owners_find_program(struct owners *o, uint64_t cgroup_id);
+/* The id of the cgroup at the end of a path, "/detnet/RUN/h1/3", if it is a program's; 0: it is none. */
+uint64_t owners_find_cgroup(struct owners *o, const char *path);
 /* Programs in the order in which they were added, from 0; NULL: not so many. */
 const struct owner *owners_program(struct owners *o, size_t number);
 /* Its pid in the host, once started. */

@@ -2,9 +2,9 @@
  * The fentry rung: a packet's owner is the process that last wrote to (or made, connected, accepted)
  * its socket, known before the packet leaves.
  *
- * Theory of operation. Each protocol's own send function is hooked at its entry, in the context of the
- * process and, for TCP, under the socket's lock: all ways to it (write, writev, sendmsg, sendmmsg, splice,
- * io_uring) come together there, and what it sends carries this process. A kernel thread that sends is no
+ * Theory of operation. TCP's own send function is hooked at its entry, in the context of the process and
+ * under the socket's lock: all ways to it (write, writev, sendmsg, sendmmsg, splice, io_uring) come together
+ * there, and what it sends carries this process; socket.bpf.h has what is not TCP. A kernel thread that sends is no
  * process of the run, so the socket keeps its owner. sendfile(2) and splice(2) have functions of their own
  * before Linux 6.5. What a kernel lacks is left out by the loader.
  */
@@ -20,19 +20,10 @@ struct socket {
 
 static __always_inline int stream(struct sock *sk)
 {
-	__u32 owner = current_owner(false, 0);
+	__u32 owner = current_owner(false);
 
 	if (owner)
-		store_owner(sk, owner);
-	return 0;
-}
-
-static __always_inline int datagram(struct sock *sk)
-{
-	__u32 owner = current_owner(false, bpf_get_socket_cookie(sk));
-
-	if (owner)
-		store_owner(sk, owner);
+		store_writer(sk, owner);
 	return 0;
 }
 
@@ -61,54 +52,9 @@ SEC("fexit/inet_accept")
 int BPF_PROG(on_accept, struct socket *listener, struct socket *accepted)
 {
 	struct sock *sk = accepted->sk;
+	__u32 owner = sk ? current_owner(false) : OWNER_NONE;
 
-	return sk ? stream(sk) : 0;
-}
-
-SEC("fentry/udp_sendmsg")
-int BPF_PROG(on_udp4, struct sock *sk)
-{
-	return datagram(sk);
-}
-
-SEC("fentry/udpv6_sendmsg")
-int BPF_PROG(on_udp6, struct sock *sk)
-{
-	return datagram(sk);
-}
-
-SEC("fentry/raw_sendmsg")
-int BPF_PROG(on_raw4, struct sock *sk)
-{
-	return datagram(sk);
-}
-
-SEC("fentry/rawv6_sendmsg")
-int BPF_PROG(on_raw6, struct sock *sk)
-{
-	return datagram(sk);
-}
-
-SEC("fentry/ping_v4_sendmsg")
-int BPF_PROG(on_ping4, struct sock *sk)
-{
-	return datagram(sk);
-}
-
-SEC("fentry/ping_v6_sendmsg")
-int BPF_PROG(on_ping6, struct sock *sk)
-{
-	return datagram(sk);
-}
-
-SEC("fentry/packet_sendmsg")
-int BPF_PROG(on_packet, struct socket *sock)
-{
-	return datagram(sock->sk);
-}
-
-SEC("fentry/packet_sendmsg_spkt")
-int BPF_PROG(on_packet_old, struct socket *sock)
-{
-	return datagram(sock->sk);
+	if (owner)
+		store_reader(sk, owner);
+	return 0;
 }

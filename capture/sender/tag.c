@@ -6,12 +6,14 @@
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include "capture/sender/procfs.h"
 #include "capture/sender/tag.h"
 #include "core/log.h"
 #include "rung_cgroup.skel.h"
@@ -34,6 +36,7 @@ struct tag {
 	struct bpf_link *links[MAX_LINKS];
 	size_t n_links;
 	struct ring_buffer *processes, *ready;
+	pthread_mutex_t reading; /* of processes: more than one thread does */
 	struct owners *owners;
 	tag_ready_fn *ready_fn;
 	void *ready_arg;
@@ -60,11 +63,47 @@ static void use(struct tag *t, struct bpf_object *obj, const struct bpf_program 
 	use(t, (s)->obj, (s)->progs.egress, &(s)->data->next_owner, &(s)->bss->lost_events, \
 	    &(s)->bss->lost_owners)
 
+/* Does the hook tell the process at a socket? The others say when a server is ready. */
+static bool tells_process(const struct bpf_program *p)
+{
+	return bpf_program__type(p) == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ||
+	       !strcmp(bpf_program__section_name(p), "cgroup/sock_create");
+}
+
+static int load_cgroup(bool processes, bool tasks, struct rung_cgroup_bpf **ret)
+{
+	struct rung_cgroup_bpf *s = rung_cgroup_bpf__open();
+	struct bpf_program *p;
+	int r;
+
+	if (!s)
+		return -errno;
+	bpf_object__for_each_program(p, s->obj)
+		if (tells_process(p))
+			bpf_program__set_autoload(p, processes);
+	s->rodata->processes = processes;
+	s->rodata->tasks = tasks;
+	r = rung_cgroup_bpf__load(s);
+	if (r < 0) {
+		rung_cgroup_bpf__destroy(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* BPF says no more of a process than its pid in the initial namespace, which /proc must know. */
 static int open_cgroup(struct tag *t)
 {
-	t->cgroup = rung_cgroup_bpf__open_and_load();
-	if (!t->cgroup)
-		return -errno;
+	bool processes = procfs_is_initial();
+	int r = processes ? load_cgroup(true, true, &t->cgroup) : -EOPNOTSUPP;
+
+	if (r < 0 && processes)
+		r = load_cgroup(true, false, &t->cgroup);
+	if (r < 0)
+		r = load_cgroup(false, false, &t->cgroup);
+	if (r < 0)
+		return r;
 	use_skeleton(t, t->cgroup);
 	return 0;
 }
@@ -90,8 +129,10 @@ static int open_raw_tp(struct tag *t)
 	}
 	if (s) {
 		/* Linux 6.16; before it, a socket's first bytes may carry whom it was inherited from. */
-		bpf_program__set_autoload(s->progs.on_tcp_send,
-					  have_tracepoint(btf, "tcp_sendmsg_locked"));
+		bool before_send = have_tracepoint(btf, "tcp_sendmsg_locked");
+
+		bpf_program__set_autoload(s->progs.on_tcp_send, before_send);
+		bpf_program__set_autoload(s->progs.on_sent, !before_send);
 		r = rung_raw_tp_bpf__load(s);
 	}
 	btf__free(btf);
@@ -141,8 +182,7 @@ static int open_fentry(struct tag *t)
 	r = s ? 0 : -errno;
 	if (s) {
 		choose_functions(s->obj, btf);
-		r = bpf_program__autoload(s->progs.on_tcp) && bpf_program__autoload(s->progs.on_udp4) ?
-			    rung_fentry_bpf__load(s) : -EOPNOTSUPP;
+		r = bpf_program__autoload(s->progs.on_tcp) ? rung_fentry_bpf__load(s) : -EOPNOTSUPP;
 	}
 	btf__free(btf);
 	if (r == 0)
@@ -192,6 +232,7 @@ int tag_open(const struct net *net, enum tag_rung max, struct tag **ret, struct 
 
 	if (!t)
 		return -ENOMEM;
+	pthread_mutex_init(&t->reading, NULL);
 	t->egress_fd = -1;
 	t->own_counter = OWNER_FIRST;
 	t->next_owner = &t->own_counter;
@@ -213,7 +254,7 @@ int tag_open(const struct net *net, enum tag_rung max, struct tag **ret, struct 
 			return err_sys(err, -r, "cannot fill the tag's table of interfaces");
 		}
 	} else if (max != TAG_RUNG_NONE) {
-		log_info("no BPF programs may be loaded here: packets get no owner");
+		log_info("no BPF programs may be loaded here: senders are inferred");
 	}
 	*ret = t;
 	return 0;
@@ -230,6 +271,7 @@ void tag_close(struct tag *t)
 	rung_cgroup_bpf__destroy(t->cgroup);
 	rung_raw_tp_bpf__destroy(t->raw_tp);
 	rung_fentry_bpf__destroy(t->fentry);
+	pthread_mutex_destroy(&t->reading);
 	free(t);
 }
 
@@ -273,8 +315,15 @@ static int attach_program(struct tag *t, struct bpf_program *p, int cgroup_fd)
 static int on_process_event(void *ctx, void *data, size_t size)
 {
 	struct tag *t = ctx;
+	struct tag_event ev = { 0 };
 
-	owners_event(t->owners, data);
+	if (t->rung != TAG_RUNG_CGROUP) {
+		owners_event(t->owners, data);
+		return 0;
+	}
+	memcpy(&ev, data, size < sizeof(ev) ? size : sizeof(ev));
+	procfs_complete(&ev); /* if it has ended, the row says what BPF knew */
+	owners_event(t->owners, &ev);
 	return 0;
 }
 
@@ -292,8 +341,6 @@ static int open_buffers(struct tag *t)
 	t->ready = ring_buffer__new(map_fd(t, "ready_events"), on_ready_event, t, NULL);
 	if (!t->ready)
 		return -errno;
-	if (t->rung < TAG_RUNG_RAW_TP)
-		return 0;
 	t->processes = ring_buffer__new(map_fd(t, "process_events"), on_process_event, t, NULL);
 	return t->processes ? 0 : -errno;
 }
@@ -333,7 +380,25 @@ int tag_set_program(struct tag *t, uint64_t cgroup_id, uint32_t owner)
 
 int tag_read_processes(struct tag *t)
 {
-	return t->processes ? ring_buffer__consume(t->processes) : 0;
+	int n = 0;
+
+	if (t->processes) {
+		pthread_mutex_lock(&t->reading);
+		n = ring_buffer__consume(t->processes);
+		pthread_mutex_unlock(&t->reading);
+	}
+	return n;
+}
+
+int tag_processes_fd(const struct tag *t)
+{
+	return t->processes ? ring_buffer__epoll_fd(t->processes) : -1;
+}
+
+void tag_forget_process(struct tag *t, uint32_t pid)
+{
+	if (t->rung == TAG_RUNG_CGROUP)
+		bpf_map_delete_elem(map_fd(t, "process_owner"), &pid);
 }
 
 uint64_t tag_lost_events(const struct tag *t)

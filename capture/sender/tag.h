@@ -13,7 +13,7 @@
 
 enum tag_rung {
 	TAG_RUNG_NONE,	 /* no BPF: packets carry no owner; it is inferred, see infer.h */
-	TAG_RUNG_CGROUP, /* the program, by the cgroup of the socket's creator */
+	TAG_RUNG_CGROUP, /* the process that made or connected the socket, at least its program */
 	TAG_RUNG_RAW_TP, /* the process, in the context of each send (Linux 6.3, BTF) */
 	TAG_RUNG_FENTRY, /* the process, before each send (BTF, trampolines) */
 };
@@ -32,8 +32,11 @@ int tag_attach(struct tag *t, int cgroup_fd, struct owners *owners, struct err *
 /* Sockets of a program's cgroup that no process is known for belong to owner. */
 int tag_set_program(struct tag *t, uint64_t cgroup_id, uint32_t owner);
 
-/* Reads process events into the owners given to tag_attach(); for the capture thread. */
+/* Reads process events into the owners given to tag_attach(); from any thread. */
 int tag_read_processes(struct tag *t);
+int tag_processes_fd(const struct tag *t); /* readable when there are some; -1: never */
+/* The process, by its pid in the initial namespace, is not what it was: cgroup rung only. */
+void tag_forget_process(struct tag *t, uint32_t pid);
 uint64_t tag_lost_events(const struct tag *t); /* process events that found no room */
 uint64_t tag_lost_owners(const struct tag *t); /* processes that no id or no memory was left for */
 
