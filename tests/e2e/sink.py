@@ -27,8 +27,8 @@ switch = s1
 [scenario bulk]
 server  = srv
 clients = h1 h2
-every   = 500ms
-count   = 2
+every   = 700ms
+count   = 3
 
 [capture]
 {capture}
@@ -60,7 +60,7 @@ sys.exit(n != int(sys.argv[2]) << 10)' "$server" {kib}
 """
 
 
-def experiment(folder, capture, kib=300, network="", check=True, duration="2s"):
+def experiment(folder, capture, kib=300, network="", check=True, duration="3s"):
     """Runs the scenario; what detnet said, and the output folder."""
     folder = pathlib.Path(folder)
     scenario = folder / "scenarios" / "bulk"
@@ -165,7 +165,7 @@ def check_offload(tmp):
 
 
 def check_full(tmp):
-    """On a disk of 12 MB the capture of 4 x 20 MB ends, and the rest of the run in order."""
+    """On a disk of 12 MB the capture of 6 x 20 MB ends, and the rest of the run in order."""
     before = lab.state()
     small = tmp / "small"
     small.mkdir()
@@ -184,7 +184,7 @@ def check_full(tmp):
         flows = lab.table(out / "flows.csv")
         assert flows and all(None not in f.values() for f in flows)
         ends = [a["outcome"] for a in lab.table(out / "activities.csv")]
-        assert len(ends) == 4 and all(ends), ends
+        assert len(ends) == 6 and all(ends), ends
         assert lab.table(out / "owners.csv")
     finally:
         subprocess.run(["umount", str(small)], check=True)
