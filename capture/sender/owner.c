@@ -11,7 +11,10 @@
 #include "core/log.h"
 #include "core/units.h"
 
-/* Owner ids are dense, so a table of pages by id serves; pages never move once made. */
+/*
+ * Owner ids are dense, so a table of pages by id serves; pages never move once made, so that a row is
+ * found without the lock: the capture asks for one for each packet.
+ */
 #define PAGE_BITS 12
 #define PAGE_SIZE (1u << PAGE_BITS)
 #define N_PAGES	  (1u << (OWNER_BITS - PAGE_BITS))
@@ -45,7 +48,7 @@ static struct owner **slot(struct owners *o, uint32_t id, bool make)
 		return NULL;
 	page = &o->pages[id >> PAGE_BITS];
 	if (!*page && make)
-		*page = calloc(PAGE_SIZE, sizeof(**page));
+		__atomic_store_n(page, calloc(PAGE_SIZE, sizeof(**page)), __ATOMIC_RELEASE);
 	return *page ? &(*page)[id & (PAGE_SIZE - 1)] : NULL;
 }
 
@@ -76,7 +79,7 @@ static int add(struct owners *o, struct owner *w)
 	if (*s)
 		return -EEXIST;
 	w->inferred = o->inferred;
-	*s = w;
+	__atomic_store_n(s, w, __ATOMIC_RELEASE);
 	if (w->id > o->max_id)
 		o->max_id = w->id;
 	return 0;
@@ -413,13 +416,11 @@ void owners_event(struct owners *o, const struct tag_event *ev)
 
 const struct owner *owners_get(struct owners *o, uint32_t id)
 {
-	struct owner **s, *w;
+	struct owner **page;
 
-	pthread_mutex_lock(&o->lock);
-	s = slot(o, id & OWNER_MASK, false);
-	w = s ? *s : NULL;
-	pthread_mutex_unlock(&o->lock);
-	return w;
+	id &= OWNER_MASK;
+	page = __atomic_load_n(&o->pages[id >> PAGE_BITS], __ATOMIC_ACQUIRE);
+	return page ? __atomic_load_n(&page[id & (PAGE_SIZE - 1)], __ATOMIC_ACQUIRE) : NULL;
 }
 
 uint64_t owners_lost(struct owners *o)
