@@ -66,19 +66,15 @@ struct {
 } process_owner SEC(".maps");
 
 /*
- * Threads that sent, by the address of their task: whose they are, and the datagram socket (by cookie)
- * that they last sent from. Task storage would be for that, but tc programs cannot read it.
+ * The same by the address of a thread's task, which is what one has at hand. Task storage would be for
+ * that, but tc programs cannot read it.
  */
-struct thread {
-	__u64 cookie;
-	__u32 owner, pad;
-};
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1 << 17);
 	__type(key, __u64);
-	__type(value, struct thread);
+	__type(value, __u32);
 } threads SEC(".maps");
 
 struct {
@@ -172,36 +168,46 @@ static __always_inline __u32 owner_of_process(struct task_struct *task)
 	return found ? *found : OWNER_NONE;
 }
 
-/*
- * The owner id of the current process, OWNER_NONE if it is not of the run. A thread that is about to
- * send a datagram says from which socket; cookie is 0 otherwise.
- */
-static __always_inline __u32 current_owner(bool known_in_run, __u64 cookie)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u64 key = (__u64)task;
-	struct thread *found = bpf_map_lookup_elem(&threads, &key), thread = { .cookie = cookie };
-
-	if (found) {
-		if (cookie)
-			found->cookie = cookie;
-		return found->owner;
-	}
-	if (!known_in_run && !in_run())
-		return OWNER_NONE;
-	thread.owner = owner_of_process(task);
-	if (thread.owner)
-		bpf_map_update_elem(&threads, &key, &thread, BPF_ANY);
-	return thread.owner;
-}
-
-/* Who sends now from the datagram socket that has this cookie: the current thread, or OWNER_NONE. */
-static __always_inline __u32 current_sender(__u64 cookie)
+/* The owner id of the current thread's process, if it is known already. */
+static __always_inline __u32 known_owner(void)
 {
 	__u64 key = bpf_get_current_task();
-	struct thread *thread = bpf_map_lookup_elem(&threads, &key);
+	__u32 *found = bpf_map_lookup_elem(&threads, &key);
 
-	return thread && thread->cookie == cookie ? thread->owner : OWNER_NONE;
+	return found ? *found : OWNER_NONE;
+}
+
+static __always_inline __u32 learn_owner(void)
+{
+	__u64 key = bpf_get_current_task();
+	__u32 owner = owner_of_process((struct task_struct *)key);
+
+	if (owner)
+		bpf_map_update_elem(&threads, &key, &owner, BPF_ANY);
+	return owner;
+}
+
+/* The owner id of the current process, OWNER_NONE if it is not of the run. */
+static __always_inline __u32 current_owner(bool known_in_run)
+{
+	__u32 owner = known_owner();
+
+	if (owner || (!known_in_run && !in_run()))
+		return owner;
+	return learn_owner();
+}
+
+/* The same where in_run() is not to be had: each program of the run has a cgroup, and cannot leave it. */
+static __always_inline __u32 current_sender(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 owner = known_owner();
+	__u64 cgroup;
+
+	if (owner)
+		return owner;
+	cgroup = BPF_CORE_READ(task, group_leader, cgroups, dfl_cgrp, kn, id);
+	return bpf_map_lookup_elem(&cgroup_owner, &cgroup) ? learn_owner() : OWNER_NONE;
 }
 
 static __always_inline void forget_thread(struct task_struct *task)
