@@ -11,6 +11,7 @@
 #include "capture/capture_internal.h"
 #include "capture/comment.h"
 #include "capture/flow/schema.h"
+#include "capture/secrets.h"
 #include "core/tree.h"
 #include "core/units.h"
 #include "emu/link.h"
@@ -198,6 +199,7 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 	if (!c)
 		return -ENOMEM;
 	emu_hold_links(e);
+	c->emu = e;
 	c->net = emu_net(e);
 	c->tag = tag;
 	c->owners = owners;
@@ -330,6 +332,11 @@ static void sum_fates(struct capture *c)
 	c->stats.send_errors = now.send_errors - c->shaper_start.send_errors;
 }
 
+static int add_secrets(void *arg, const char *keys, size_t len)
+{
+	return sink_add_secrets(arg, keys, len);
+}
+
 int capture_stop(struct capture *c, struct err *err)
 {
 	uint64_t one = 1;
@@ -349,6 +356,8 @@ int capture_stop(struct capture *c, struct err *err)
 		r = err_integrity(err,
 				  "the capture could not be written whole: %s; what is in it can "
 				  "be read", strerror(c->stats.error));
+	if (c->opts.secrets && c->sink && r == 0)
+		secrets_read(c->emu, add_secrets, c->sink); /* without memory, without secrets */
 	e = sink_close(steal_ptr(c->sink), r < 0 ? NULL : err);
 	r = r < 0 ? r : e;
 	if (c->fates) {

@@ -43,6 +43,7 @@ struct capture_opts {
 	uint64_t rotate_bytes;
 	int64_t rotate_ns;
 	bool per_host;	     /* one file for each host and router, hosts/HOST.pcapng */
+	bool secrets;	     /* TLS secrets of hosts' programs into pcapng files; see secrets.h */
 	const struct flow_schema *const *schemas; /* more than flows.csv, NULL-terminated; NULL: none */
 };
 

@@ -14,6 +14,7 @@
 #include "emu/shaper/shaper.h"
 
 struct capture {
+	struct emu *emu;
 	const struct net *net;
 	struct tag *tag;
 	struct owners *owners;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "capture/secrets.h"
 #include "cli/command.h"
 #include "cli/shell.h"
 #include "core/units.h"
@@ -63,7 +64,7 @@ static int run(struct call *call)
 	_cleanup_net_ struct net net = { 0 };
 	_cleanup_(loop_freep) struct loop *loop = NULL;
 	char cwd[PATH_MAX];
-	struct emu_opts opts = { .egress_bpf_fd = -1 };
+	struct emu_opts opts = { .egress_bpf_fd = -1, .tls_keys = SECRETS_FILE };
 	int64_t started = units_now_mono();
 	const uint64_t *seed;
 	struct emu *e;

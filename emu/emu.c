@@ -90,6 +90,7 @@ static int emu_new(const struct net *net, const struct emu_opts *opts, struct lo
 	e->next_prog = 1;
 	e->offload = opts->offload || net->offload;
 	e->sealed = opts->sealed;
+	e->tls_keys = opts->tls_keys;
 	e->hosts = calloc(net->n_nodes ? net->n_nodes : 1, sizeof(*e->hosts));
 	for (i = 0; e->hosts && i < net->n_nodes; i++)
 		e->hosts[i] = (struct host){ .emu = e, .node = i, .ns_fd = -1, .init_fd = -1,

@@ -33,6 +33,7 @@ struct emu_opts {
 	int egress_bpf_fd; /* a tc program for every interface's egress, or -1 */
 	bool offload;	   /* keep TSO, GSO and checksum offload (frames are then not as on a wire) */
 	bool sealed;	   /* no host gets the shared folder, whatever the file says */
+	const char *tls_keys;  /* SSLKEYLOGFILE of every program, a path in its host, or NULL; outlives the emu */
 	const char *share_dir; /* the folder that share = yes makes writable, or NULL */
 	const struct emu_bind *binds;
 	size_t n_binds;

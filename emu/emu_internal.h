@@ -42,6 +42,7 @@ struct emu {
 	bool offload, sealed, hold_links;
 	unsigned links_remade;
 	char *share_dir;
+	const char *tls_keys; /* see emu_opts */
 	struct emu_bind *binds;
 	size_t n_binds;
 	int conf_fd; /* host_files.c's memfd of what every init is told; 0: not made yet */

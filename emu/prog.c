@@ -79,10 +79,10 @@ static int put_env(char **list, const char *entry)
 	return 0;
 }
 
-static char **make_env(const struct prog_spec *spec)
+static char **make_env(const struct emu *e, const struct prog_spec *spec)
 {
 	size_t n = ARRAY_SIZE(clean_env) + count_strings(spec->env);
-	char **list = calloc(n + 2, sizeof(*list)), buf[128];
+	char **list = calloc(n + 3, sizeof(*list)), buf[128];
 	const char *term = spec->terminal ? getenv("TERM") : NULL;
 	int r = 0;
 
@@ -92,6 +92,10 @@ static char **make_env(const struct prog_spec *spec)
 		r = put_env(list, clean_env[i]);
 	if (r == 0 && term && strlen(term) < 100) {
 		snprintf(buf, sizeof(buf), "TERM=%s", term);
+		r = put_env(list, buf);
+	}
+	if (r == 0 && e->tls_keys) {
+		snprintf(buf, sizeof(buf), "SSLKEYLOGFILE=%s", e->tls_keys);
 		r = put_env(list, buf);
 	}
 	for (size_t i = 0; spec->env && spec->env[i] && r == 0; i++)
@@ -122,7 +126,7 @@ static int fill(struct prog *p, const struct prog_spec *spec, struct err *err)
 
 	p->terminal = spec->terminal;
 	p->argv = copy_strings(spec->argv);
-	p->env = make_env(spec);
+	p->env = make_env(e, spec);
 	p->cwd = strdup(spec->cwd ? spec->cwd : "");
 	if (!p->argv || !p->env || !p->cwd)
 		return err_sys(err, ENOMEM, "%s: cannot run %s", host_name(p), spec->argv[0]);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include "capture/file/pcapng_writer.h"
+#include "core/utf8.h"
 
 #define FILTER_TEXT 0 /* kind of an interface's filter: a string of pcap-filter(7) */
 
@@ -127,26 +128,34 @@ static int grow_processes(struct pcapng_writer *w, uint32_t process)
 	return 0;
 }
 
+static int put_process(struct pcapng_writer *w, const struct pcapng_packet *p)
+{
+	char comm[64] = ""; /* a process names itself as it likes */
+	size_t len = p->comm ? utf8_clean(comm, sizeof(comm), p->comm, "") : 0;
+	const size_t total = 12 + option_size(len) + 4 + 4;
+	int r;
+
+	r = writer_begin(w, BLOCK_PROCESS, total);
+	if (r)
+		return r;
+	put32(w, p->pid);
+	put_option(w, OPT_PROCESS_NAME, comm, len);
+	put32(w, OPT_END);
+	writer_end(w, total);
+	w->processes[p->process] = ++w->n_processes;
+	return 0;
+}
+
 int writer_process(struct pcapng_writer *w, const struct pcapng_packet *p, uint32_t *ret_number)
 {
-	size_t total = 12 + text_size(p->comm) + (p->comm ? 4 : 0) + 4;
 	int r = 0;
 
 	if (p->process >= PCAPNG_PROCESS_MAX)
 		return -EINVAL;
 	if (p->process >= w->processes_size)
 		r = grow_processes(w, p->process);
-	if (r == 0 && !w->processes[p->process]) {
-		r = writer_begin(w, BLOCK_PROCESS, total);
-		if (r)
-			return r;
-		put32(w, p->pid);
-		put_text(w, OPT_PROCESS_NAME, p->comm);
-		if (p->comm)
-			put32(w, OPT_END);
-		writer_end(w, total);
-		w->processes[p->process] = ++w->n_processes;
-	}
+	if (r == 0 && !w->processes[p->process])
+		r = put_process(w, p);
 	if (r == 0)
 		*ret_number = w->processes[p->process] - 1;
 	return r;

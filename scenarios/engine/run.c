@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
+#include "capture/secrets.h"
 #include "core/units.h"
 #include "scenarios/engine/dataset.h"
 
@@ -205,6 +206,7 @@ static int build(struct run *r)
 	if (e)
 		return e;
 	eo.egress_bpf_fd = tag_egress_fd(r->tag);
+	eo.tls_keys = r->uses.capture.secrets ? SECRETS_FILE : NULL;
 	eo.binds = binds;
 	eo.n_binds = r->uses.n_scenarios;
 	e = emu_up(&r->net, &eo, r->loop, &r->emu, r->err);

@@ -125,6 +125,14 @@ static int load_per_host(struct uses *u, const struct net *net, const struct ini
 	return units_parse_bool(k->value, &u->capture.per_host, &why) ? bad(net, k, why, err) : 0;
 }
 
+static int load_secrets(struct uses *u, const struct net *net, const struct ini_key *k,
+			struct err *err)
+{
+	const char *why = NULL;
+
+	return units_parse_bool(k->value, &u->capture.secrets, &why) ? bad(net, k, why, err) : 0;
+}
+
 static int unknown_schema(const struct net *net, const struct ini_key *k, const char *word,
 			  struct err *err)
 {
@@ -204,6 +212,7 @@ static const struct capture_key {
 	{ "rotate_size", load_rotate_size },
 	{ "rotate_time", load_rotate_time },
 	{ "per_host", load_per_host },
+	{ "secrets", load_secrets },
 	{ "schemas", load_schemas },
 };
 
@@ -320,6 +329,8 @@ void settings_print_capture(void *arg, const struct net *net, FILE *f)
 		fprintf(f, "rotate_time = %s\n", units_format_time(buf, sizeof(buf), c->rotate_ns));
 	if (c->per_host)
 		fputs("per_host = yes\n", f);
+	if (!c->secrets)
+		fputs("secrets = no\n", f);
 	for (size_t i = 0; c->schemas && c->schemas[i]; i++)
 		fprintf(f, "%s%s%s", i ? " " : "schemas = ", c->schemas[i]->name,
 			c->schemas[i + 1] ? "" : "\n");

@@ -17,7 +17,7 @@ static const char *const use_keys[] = { "server", "clients", "subs", "every", "c
 void uses_init(struct uses *u)
 {
 	memset(u, 0, sizeof(*u));
-	u->capture = (struct capture_opts){ .dir_fd = -1, .snaplen = SNAPLEN_MAX };
+	u->capture = (struct capture_opts){ .dir_fd = -1, .snaplen = SNAPLEN_MAX, .secrets = true };
 	u->rung = TAG_RUNG_BEST;
 }
 

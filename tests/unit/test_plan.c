@@ -396,6 +396,7 @@ static void bad_uses_are_refused(void **state)
 		{ "[capture]\nrotate_time = 10\n", 8, "rotate_time = 10: " },
 		{ "[capture]\nrotate_time = 1ms\n", 8, "from a second to a year" },
 		{ "[capture]\nper_host = maybe\n", 8, "per_host = maybe: " },
+		{ "[capture]\nsecrets = maybe\n", 8, "secrets = maybe: " },
 		{ "[capture]\nschemas = zeek cik\n", 8, "did you mean 'cic'?" },
 		{ "[capture]\nschemas = zeek zeek\n", 8, "'zeek' is given twice" },
 		{ "[capture]\nschemas = detnet\n", 8, "flows.csv has, in any case" },
@@ -437,7 +438,8 @@ static void prints_what_it_read(void **state)
 	lab_make(&a, "[scenario good]\nserver = files\nclients = h{1..5}\nsubs = put\ncount = 3\n"
 		     "every = 2s+exponential(4s)\n[capture]\nsnaplen = 128\nring = 8MiB\n"
 		     "rung = cgroup\nfilter = tcp port 80 or\n  host h1\nformat = pcap\n"
-		     "rotate_size = 1MiB\nrotate_time = 10s\nper_host = yes\nschemas = zeek cic\n[run]\nduration = 90s\n", 9);
+		     "rotate_size = 1MiB\nrotate_time = 10s\nper_host = yes\nsecrets = no\nschemas = zeek cic\n"
+		     "[run]\nduration = 90s\n", 9);
 	use_sections(&a.uses, rows);
 	f = open_memstream(&one, &len);
 	topo_print(&a.net, rows, USE_SECTIONS, f);
