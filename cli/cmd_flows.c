@@ -21,7 +21,10 @@ struct flows {
 	FILE *out;
 	FILE *rows; /* what the schema writes into: out, or what becomes JSON */
 	struct flows_json json;
+	struct flow_packet batch[FLOW_BATCH];
+	size_t n_batch;
 	uint64_t packets, no_flow;
+	int error; /* of the table or of writing a row */
 };
 
 static int write_flow(void *arg, const struct flow *f)
@@ -34,6 +37,34 @@ static int write_flow(void *arg, const struct flow *f)
 	return r || !fs->call->json ? r : flows_json_row(&fs->json);
 }
 
+/* Takes in the packets that were gathered; what went wrong is told to who reads. */
+static void add_batch(void *arg)
+{
+	struct flows *fs = arg;
+	int r = fs->error ? 0 : flow_table_add_many(fs->table, fs->batch, fs->n_batch);
+
+	fs->n_batch = 0;
+	if (r < 0)
+		fs->error = r;
+	else
+		fs->no_flow += (uint64_t)r;
+}
+
+static void gather(struct flows *fs, const struct pcapng_packet *p, uint16_t link)
+{
+	fs->batch[fs->n_batch++] = (struct flow_packet){
+		.ts = p->ts,
+		.iface = p->iface,
+		.caplen = p->caplen,
+		.len = p->len,
+		.data = p->data,
+		.linktype = link ? link : FLOW_LINK_NULL,
+	};
+	fs->packets++;
+	if (fs->n_batch == FLOW_BATCH)
+		add_batch(fs);
+}
+
 static int read_packets(struct flows *fs, const char *path)
 {
 	struct pcapng_packet p;
@@ -42,26 +73,13 @@ static int read_packets(struct flows *fs, const char *path)
 
 	if (e)
 		return e;
-	while ((e = pcapng_next(r, &p, &fs->call->err)) > 0) {
-		uint16_t link = pcapng_iface(r, p.iface)->linktype;
-		struct flow_packet fp = {
-			.ts = p.ts,
-			.iface = p.iface,
-			.caplen = p.caplen,
-			.len = p.len,
-			.data = p.data,
-			.linktype = link ? link : FLOW_LINK_NULL,
-		};
-
-		fs->packets++;
-		e = flow_table_add(fs->table, &fp, NULL);
-		if (e < 0) {
-			err_sys(&fs->call->err, -e, "%s", path);
-			break;
-		}
-		fs->no_flow += !e;
-	}
+	pcapng_before_move(r, add_batch, fs);
+	while (!fs->error && (e = pcapng_next(r, &p, &fs->call->err)) > 0)
+		gather(fs, &p, pcapng_iface(r, p.iface)->linktype);
+	add_batch(fs);
 	pcapng_reader_close(r);
+	if (fs->error)
+		return err_sys(&fs->call->err, -fs->error, "the flows of %s", path);
 	return e;
 }
 

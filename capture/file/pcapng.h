@@ -112,6 +112,11 @@ int pcapng_open_mem(const void *data, size_t size, struct pcapng_reader **ret, s
 void pcapng_reader_close(struct pcapng_reader *r);
 /* 1 with a packet (what it points to is valid until the next call), 0 at the end, -EINVAL. */
 int pcapng_next(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err);
+/*
+ * For who wants several packets at once: their data stays valid until fn is called, which happens within
+ * pcapng_next() before more is read; a comment does not.
+ */
+void pcapng_before_move(struct pcapng_reader *r, void (*fn)(void *arg), void *arg);
 const struct pcapng_iface *pcapng_iface(const struct pcapng_reader *r, uint32_t id); /* or NULL */
 
 #endif

@@ -33,6 +33,8 @@ int reader_read(struct pcapng_reader *r, size_t need, size_t *ret_have, struct e
 	while (r->end - r->pos < need && r->fd >= 0 && !r->eof) {
 		ssize_t n;
 
+		if (r->before_move)
+			r->before_move(r->before_move_arg);
 		if (r->pos) {
 			memmove(r->buf, r->buf + r->pos, r->end - r->pos);
 			r->offset += r->pos;
@@ -476,6 +478,12 @@ int pcapng_open_mem(const void *data, size_t size, struct pcapng_reader **ret, s
 	r->data = data;
 	r->end = size;
 	return reader_start(r, ret, err);
+}
+
+void pcapng_before_move(struct pcapng_reader *r, void (*fn)(void *arg), void *arg)
+{
+	r->before_move = fn;
+	r->before_move_arg = arg;
 }
 
 const struct pcapng_iface *pcapng_iface(const struct pcapng_reader *r, uint32_t id)

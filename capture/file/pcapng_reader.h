@@ -31,6 +31,8 @@ struct pcapng_reader {
 	uint8_t *buf; /* of a file: what data points to */
 	size_t size;
 	uint64_t offset; /* in the file, of data[0] */
+	void (*before_move)(void *arg); /* called before what data points to changes; or NULL */
+	void *before_move_arg;
 	bool pcap, swapped;
 	uint32_t pcap_header; /* bytes before each packet of a classic file */
 	bool in_section;

@@ -71,10 +71,9 @@ static bool sender_is_orig(const struct packet *p)
 }
 
 /* Fills a new row, whose originator is the key's second end or not. */
-static void start_flow(struct flow_table *t, struct flow_entry *e, bool orig, const struct packet *p,
-		       const struct flow_packet *fp)
+static void start_flow(struct flow_table *t, struct flow_entry *e, bool orig,
+		       const struct flow_key *k, const struct packet *p, const struct flow_packet *fp)
 {
-	const struct flow_key *k = &e->key;
 	struct flow *f = &e->flow;
 
 	e->orig_second = orig;
@@ -269,25 +268,44 @@ static int parse(const struct flow_packet *fp, struct packet *ret)
 	return packet_parse_link(fp->linktype, fp->data, fp->caplen, fp->len, ret);
 }
 
+/* A packet taken apart, and what its flow is found by. */
+struct look_up {
+	struct packet p;
+	struct flow_key k;
+	uint64_t hash;
+	bool second; /* the sender is the key's second end */
+};
+
+static int look_up(struct flow_table *t, const struct flow_packet *fp, struct look_up *ret)
+{
+	if (!parse(fp, &ret->p))
+		return 0;
+	ret->second = flow_key_of(&t->frags, &ret->p, fp->ts, &ret->k);
+	flow_frags_note(&t->frags, &ret->p, fp->ts);
+	ret->hash = flow_key_hash(t, &ret->k);
+	return 1;
+}
+
 /* A row for the packet in the slot, which holds the flow that it ends, or none. */
-static int next_flow(struct flow_table *t, struct flow_slot *s, uint64_t hash,
-		     const struct flow_key *k, bool second, const struct packet *p,
+static int next_flow(struct flow_table *t, struct flow_slot *s, const struct look_up *l,
 		     const struct flow_packet *fp, struct flow_entry **ret)
 {
 	struct flow_entry *old = s->entry, *e;
+	const struct packet *p = &l->p;
 	bool goes_on = old && is_too_old(t, old, fp->ts) &&
 		       !later_by(fp->ts, old->flow.last, flow_idle_max(t, old)) &&
-		       !(p->proto == IPPROTO_TCP && conn_is_new(&old->conn, dir_of(old, second), p));
-	int r = flow_row_add(t, s, hash, k, &e);
+		       !conn_is_new(&old->conn, dir_of(old, l->second), p);
+	int r = flow_row_add(t, s, l->hash, &l->k, &e);
 
 	if (r)
 		return r;
-	start_flow(t, e, goes_on ? old->orig_second : second == sender_is_orig(p), p, fp);
+	start_flow(t, e, goes_on ? old->orig_second : l->second == sender_is_orig(p), &l->k, p,
+		   fp);
 	if (goes_on) {
 		continue_flow(e, old);
 	} else {
 		start_history(e, is_syn_ack(p));
-		if (k->proto == IPPROTO_TCP && flow_take_expected(&t->expected, &e->flow))
+		if (p->proto == IPPROTO_TCP && flow_take_expected(&t->expected, &e->flow))
 			e->service = SERVICE_FTP_DATA;
 	}
 	if (t->opts.ended)
@@ -296,57 +314,79 @@ static int next_flow(struct flow_table *t, struct flow_slot *s, uint64_t hash,
 	return old ? flow_row_end(t, old) : 0;
 }
 
-int flow_table_add(struct flow_table *t, const struct flow_packet *fp, struct flow **ret)
+static int add(struct flow_table *t, const struct look_up *l, const struct flow_packet *fp,
+	       struct flow **ret)
 {
+	const struct packet *p = &l->p;
 	struct flow_entry *e;
 	struct flow_slot *s;
-	struct packet p;
-	struct flow_key k;
-	uint64_t hash;
-	bool second;
-	int r;
+	int r, dir;
 
-	if (!parse(fp, &p))
-		return 0;
 	if (t->opts.ended) {
 		r = flow_expire(t, fp->ts);
 		if (r)
 			return r;
 	}
-	second = flow_key_of(&t->frags, &p, fp->ts, &k);
-	flow_frags_note(&t->frags, &p, fp->ts);
-	hash = flow_key_hash(t, &k);
-	s = flow_slot_find(t, &k, hash);
+	s = flow_slot_find(t, &l->k, l->hash);
 	e = s->entry;
-	if (!e || opens_next(t, e, dir_of(e, second), &p, fp)) {
-		r = next_flow(t, s, hash, &k, second, &p, fp, &e);
+	if (!e || opens_next(t, e, dir_of(e, l->second), p, fp)) {
+		r = next_flow(t, s, l, fp, &e);
 		if (r)
 			return r;
 	} else if (e->provisional && fp->iface == e->want) {
-		settle(t, e, &p, fp);
+		settle(t, e, p, fp);
 	}
-	add_owner(t, e, dir_of(e, second), fp->owner);
+	dir = dir_of(e, l->second);
+	add_owner(t, e, dir, fp->owner);
 	if (fp->iface == e->flow.iface)
-		count(t, e, dir_of(e, second), &p, fp);
-	if (p.icmp_error && p.payload_cap && !e->flow.activity)
-		adopt_quoted(t, e, &p, fp->ts);
+		count(t, e, dir, p, fp);
+	if (p->icmp_error && p->payload_cap && !e->flow.activity)
+		adopt_quoted(t, e, p, fp->ts);
 	if (ret)
 		*ret = &e->flow;
 	return 1;
 }
 
+int flow_table_add(struct flow_table *t, const struct flow_packet *fp, struct flow **ret)
+{
+	struct look_up l;
+
+	return look_up(t, fp, &l) ? add(t, &l, fp, ret) : 0;
+}
+
+/* Three passes, each of which asks the memory for what the next one needs. */
+int flow_table_add_many(struct flow_table *t, const struct flow_packet *fp, size_t n)
+{
+	struct look_up l[FLOW_BATCH];
+	bool known[FLOW_BATCH];
+	int unknown = 0, r;
+
+	for (size_t i = 0; i < n; i++) {
+		known[i] = look_up(t, &fp[i], &l[i]);
+		if (known[i])
+			flow_slot_prefetch(t, l[i].hash);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (known[i])
+			flow_row_prefetch(t, l[i].hash);
+	for (size_t i = 0; i < n; i++) {
+		r = known[i] ? add(t, &l[i], &fp[i], NULL) : 0;
+		if (r < 0)
+			return r;
+		unknown += !r;
+	}
+	return unknown;
+}
+
 const struct flow *flow_table_find(struct flow_table *t, const struct flow_packet *fp)
 {
 	const struct flow_entry *e;
-	struct flow_key k;
-	struct packet p;
-	bool second;
+	struct look_up l;
 
-	if (!parse(fp, &p))
+	if (!look_up(t, fp, &l))
 		return NULL;
-	second = flow_key_of(&t->frags, &p, fp->ts, &k);
-	e = flow_slot_find(t, &k, flow_key_hash(t, &k))->entry;
-	return e && !opens_next(t, e, dir_of(e, second), &p, fp) ? &e->flow : NULL;
+	e = flow_slot_find(t, &l.k, l.hash)->entry;
+	return e && !opens_next(t, e, dir_of(e, l.second), &l.p, fp) ? &e->flow : NULL;
 }
 
 const char *flow_conn_state(const struct flow *f)

@@ -26,20 +26,20 @@ enum flow_service_id {
 	SERVICE_DNS,
 };
 
+/* What each packet needs stands in few cache lines: most of the time goes into fetching them. */
 struct flow_entry {
 	struct flow flow; /* first: a struct flow of the table is one of these */
-	struct conn conn;
-	struct flow_key key;
-	uint64_t hash; /* of the key */
-	/* The row's list: of the flows that may end at one time, or of the free rows. */
-	struct flow_entry *next, **pprev;
+	uint32_t want;		/* the true vantage while provisional */
+	uint32_t resolved[2];	/* owner whose activity was last asked for */
 	bool orig_second;	/* the originator is the key's second end */
 	bool provisional;	/* no packet of the true vantage yet */
 	uint8_t service;	/* enum flow_service_id, by payload */
 	uint8_t looked[2];	/* payloads looked at, each direction */
 	bool activity_of_orig;
-	uint32_t want;		/* the true vantage while provisional */
-	uint32_t resolved[2];	/* owner whose activity was last asked for */
+	struct conn conn;
+	uint64_t hash; /* of the key */
+	/* The row's list: of the flows that may end at one time, or of the free rows. */
+	struct flow_entry *next, **pprev;
 	const struct owner *program[2]; /* the owner that gave side[].owner */
 	/* The schemas' states follow. */
 };
@@ -112,6 +112,7 @@ struct flow_table {
 	size_t row_size;   /* a struct flow_entry and the schemas' states behind it */
 	uint8_t **chunks;
 	size_t n_chunks, chunks_size;
+	size_t chunk_rows; /* of all chunks but the first, which is small */
 	size_t n_rows; /* in the chunks, free ones included */
 	size_t n_free;
 	struct flow_entry *free;
@@ -125,6 +126,26 @@ struct flow_table {
 uint64_t flow_key_hash(const struct flow_table *t, const struct flow_key *k);
 struct flow_slot *flow_slot_find(const struct flow_table *t, const struct flow_key *k,
 				 uint64_t hash);
+/* The first asks the memory for the slot, the second for the row that stands in it, or behind it. */
+static inline void flow_slot_prefetch(const struct flow_table *t, uint64_t hash)
+{
+	__builtin_prefetch(&t->slots[hash & (t->n_slots - 1)], 1);
+}
+
+static inline void flow_row_prefetch(const struct flow_table *t, uint64_t hash)
+{
+	const struct flow_slot *s = &t->slots[hash & (t->n_slots - 1)];
+	const uint8_t *row = (const uint8_t *)s->entry;
+
+	for (; s->entry && s->hash != hash; row = (const uint8_t *)s->entry)
+		if (++s == t->slots + t->n_slots)
+			s = t->slots;
+	if (!row)
+		return;
+	for (size_t at = 0; at < sizeof(struct flow_entry); at += 64)
+		__builtin_prefetch(row + at, 1);
+}
+
 /* A new, zeroed row of these addresses; an older one stays, but is not found by them any more. */
 int flow_row_add(struct flow_table *t, struct flow_slot *s, uint64_t hash, const struct flow_key *k,
 		 struct flow_entry **ret);

@@ -9,12 +9,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include "capture/flow/flow_internal.h"
 #include "capture/flow/schema.h"
 #include "core/units.h"
 
-#define CHUNK_ROWS 1024
+#define FIRST_ROWS 256
+#define CHUNK_SIZE (4u << 20)
+#define HUGE_PAGE  (2u << 20)
 #define SLOTS_MIN  4096
 #define ALIGN	   64 /* of rows and states: a cache line */
 
@@ -53,6 +56,7 @@ struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *o
 	t->row_size = aligned(sizeof(struct flow_entry));
 	for (size_t i = 0; t->opts.schemas && t->opts.schemas[i]; i++)
 		t->row_size += state_size(t->opts.schemas[i]);
+	t->chunk_rows = CHUNK_SIZE / t->row_size;
 	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
 		t->seed[0] = t->seed[1] = (uint64_t)units_now_mono();
 	t->seed[1] |= 1;
@@ -68,7 +72,14 @@ struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *o
 
 static struct flow_entry *row_at(const struct flow_table *t, size_t i)
 {
-	return (struct flow_entry *)(t->chunks[i / CHUNK_ROWS] + i % CHUNK_ROWS * t->row_size);
+	size_t chunk = 0;
+
+	if (i >= FIRST_ROWS) {
+		i -= FIRST_ROWS;
+		chunk = 1 + i / t->chunk_rows;
+		i %= t->chunk_rows;
+	}
+	return (struct flow_entry *)(t->chunks[chunk] + i * t->row_size);
 }
 
 void flow_table_free(struct flow_table *t)
@@ -90,6 +101,16 @@ uint64_t flow_key_hash(const struct flow_table *t, const struct flow_key *k)
 	return flow_hash(t->seed, k, 5);
 }
 
+static bool is_of(const struct flow_entry *e, const struct flow_key *k)
+{
+	const struct flow *f = &e->flow;
+	bool orig = e->orig_second;
+
+	return !memcmp(f->orig.ip, k->ip[orig], 16) && !memcmp(f->resp.ip, k->ip[!orig], 16) &&
+	       f->orig.port == k->port[orig] && f->resp.port == k->port[!orig] &&
+	       f->proto == k->proto && f->family == k->family;
+}
+
 struct flow_slot *flow_slot_find(const struct flow_table *t, const struct flow_key *k, uint64_t hash)
 {
 	size_t mask = t->n_slots - 1;
@@ -97,15 +118,42 @@ struct flow_slot *flow_slot_find(const struct flow_table *t, const struct flow_k
 	for (size_t i = hash & mask;; i = (i + 1) & mask) {
 		struct flow_slot *s = &t->slots[i];
 
-		if (!s->entry || (s->hash == hash && !memcmp(&s->entry->key, k, sizeof(*k))))
+		if (!s->entry || (s->hash == hash && is_of(s->entry, k)))
 			return s;
 	}
+}
+
+/*
+ * Memory that is jumped about in: with pages of 4 KiB each jump would cost a walk of the page tables, which
+ * in a virtual machine is longer than the access itself.
+ */
+static void *huge_alloc(size_t size)
+{
+	void *p;
+
+	size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	p = aligned_alloc(HUGE_PAGE, size);
+	if (p)
+		madvise(p, size, MADV_HUGEPAGE); /* a kernel without them is only slower */
+	return p;
+}
+
+static struct flow_slot *alloc_slots(size_t n)
+{
+	struct flow_slot *slots;
+
+	if (n * sizeof(*slots) < HUGE_PAGE)
+		return calloc(n, sizeof(*slots));
+	slots = huge_alloc(n * sizeof(*slots));
+	if (slots)
+		memset(slots, 0, n * sizeof(*slots));
+	return slots;
 }
 
 static int grow_slots(struct flow_table *t)
 {
 	size_t n = t->n_slots * 2, mask = n - 1;
-	struct flow_slot *slots = calloc(n, sizeof(*slots));
+	struct flow_slot *slots = alloc_slots(n);
 
 	if (!slots)
 		return -ENOMEM;
@@ -164,7 +212,8 @@ static int add_chunk(struct flow_table *t)
 		t->chunks = c;
 		t->chunks_size = size;
 	}
-	t->chunks[t->n_chunks] = aligned_alloc(ALIGN, CHUNK_ROWS * t->row_size);
+	t->chunks[t->n_chunks] = t->n_chunks ? huge_alloc(t->chunk_rows * t->row_size) :
+					       aligned_alloc(ALIGN, FIRST_ROWS * t->row_size);
 	if (!t->chunks[t->n_chunks])
 		return -ENOMEM;
 	t->n_chunks++;
@@ -179,7 +228,9 @@ static struct flow_entry *new_row(struct flow_table *t)
 		t->free = e->next;
 		t->n_free--;
 	} else {
-		if (t->n_rows == t->n_chunks * CHUNK_ROWS && add_chunk(t))
+		size_t room = t->n_chunks ? FIRST_ROWS + (t->n_chunks - 1) * t->chunk_rows : 0;
+
+		if (t->n_rows == room && add_chunk(t))
 			return NULL;
 		e = row_at(t, t->n_rows++);
 	}
@@ -203,7 +254,6 @@ int flow_row_add(struct flow_table *t, struct flow_slot *s, uint64_t hash, const
 	e = new_row(t);
 	if (!e)
 		return -ENOMEM;
-	e->key = *k;
 	e->hash = hash;
 	t->n_used += !s->entry;
 	s->hash = hash;
