@@ -5,6 +5,7 @@
 #include <string.h>
 #include "capture/file/pcapng.h"
 #include "capture/flow/flow.h"
+#include "capture/flow/packet.h"
 #include "capture/flow/schema.h"
 #include "cli/command.h"
 #include "cli/flows_json.h"
@@ -24,6 +25,7 @@ struct flows {
 	struct flow_packet batch[FLOW_BATCH];
 	size_t n_batch;
 	uint64_t packets, no_flow;
+	int link; /* the last one that was complained of; -1: none */
 	int error; /* of the table or of writing a row */
 };
 
@@ -61,6 +63,10 @@ static void gather(struct flows *fs, const struct pcapng_packet *p, uint16_t lin
 		.linktype = link ? link : FLOW_LINK_NULL,
 	};
 	fs->packets++;
+	if (link != fs->link && !packet_knows_link(link)) {
+		fs->link = link;
+		log_warn("packets of link type %u are left out: it is none that is read here", link);
+	}
 	if (fs->n_batch == FLOW_BATCH)
 		add_batch(fs);
 }
@@ -78,29 +84,35 @@ static int read_packets(struct flows *fs, const char *path)
 		gather(fs, &p, pcapng_iface(r, p.iface)->linktype);
 	add_batch(fs);
 	pcapng_reader_close(r);
-	if (fs->error)
-		return err_sys(&fs->call->err, -fs->error, "the flows of %s", path);
-	return e;
+	return fs->error ? fs->error : e;
 }
 
 /* The flows of a file that ends too early are written all the same; the error is told at the end. */
-static int write_flows(struct flows *fs, const char *path)
+static int write_all(struct flows *fs, const char *path)
 {
 	int e = fs->schema->header(fs->rows), bad;
 
 	if (!e && fs->call->json)
 		e = flows_json_header(&fs->json);
 	if (e)
-		return err_sys(&fs->call->err, -e, "the flows of %s", path);
+		return e;
 	bad = read_packets(fs, path);
-	e = flow_table_each(fs->table, NULL, NULL);
-	if (!e && fs->schema->footer && !fs->call->json)
+	if (!fs->error)
+		e = flow_table_each(fs->table, NULL, NULL);
+	if (!fs->error && !e && fs->schema->footer && !fs->call->json)
 		e = fs->schema->footer(fs->rows);
-	if (e && !bad)
-		return err_sys(&fs->call->err, -e, "the flows of %s", path);
+	return bad ? bad : e;
+}
+
+static void write_flows(struct flows *fs, const char *path)
+{
+	int e = write_all(fs, path);
+
+	/* What is wrong with the output is told by who closes it: perhaps nobody reads it any more. */
+	if (e && !fs->call->err.n && !ferror(fs->out))
+		err_sys(&fs->call->err, -e, "the flows of %s", path);
 	log_info("%" PRIu64 " packets, %" PRIu64 " of them of no flow; %zu flows", fs->packets,
 		 fs->no_flow, flow_table_count(fs->table));
-	return bad ? bad : e;
 }
 
 /* "5min", or "never" for flows that idleness does not end. */
@@ -133,7 +145,9 @@ static int parse_options(struct flows *fs, struct flow_opts *opts)
 	parse_timeout(call, "tcp-idle", &opts->tcp_idle);
 	parse_timeout(call, "udp-idle", &opts->udp_idle);
 	parse_timeout(call, "icmp-idle", &opts->icmp_idle);
+	parse_timeout(call, "tcp-closed", &opts->tcp_closed);
 	parse_timeout(call, "active", &opts->active);
+	opts->checksums = call_value(call, "checksums");
 	fs->schema = name ? flow_schema_find(name) : &schema_detnet;
 	if (!fs->schema) {
 		for (; flow_schemas[n] && n < ARRAY_SIZE(names); n++)
@@ -177,7 +191,7 @@ static int close_out(struct flows *fs)
 static int run(struct call *call)
 {
 	const char *path = strcmp(call->args[0], "-") ? call->args[0] : "/dev/stdin";
-	struct flows fs = { .call = call };
+	struct flows fs = { .call = call, .link = -1 };
 	struct flow_opts opts = { .ended = write_flow, .arg = &fs };
 
 	if (parse_options(&fs, &opts))
@@ -203,8 +217,12 @@ static const struct option_row options[] = {
 	{ .name = "udp-idle", .arg = "TIME",
 	  .help = "The same for UDP and what is neither TCP nor ICMP (1min)." },
 	{ .name = "icmp-idle", .arg = "TIME", .help = "The same for ICMP (1min)." },
+	{ .name = "tcp-closed", .arg = "TIME",
+	  .help = "The same for TCP that both ends closed or one reset (5s)." },
 	{ .name = "active", .arg = "TIME",
 	  .help = "End a flow of this age, though it goes on (never)." },
+	{ .name = "checksums",
+	  .help = "Verify checksums; a packet with a wrong one is a C in the history." },
 	OPTION_JSON,
 	{ 0 },
 };
@@ -213,8 +231,19 @@ const struct command cmd_flows = {
 	.name = "flows",
 	.synopsis = "FILE [--schema NAME] [-o OUT] [--json]",
 	.brief = "Write down the flows of a capture",
-	.help = "Reads a pcap or pcapng file, or standard input if FILE is '-', in one pass, and writes a\n"
-		"row for each bidirectional flow. Root is not needed, and the capture need not be detnet's.",
+	.help = "Reads a pcap or pcapng file, or standard input if FILE is '-', in one pass, and writes a row\n"
+		"for each bidirectional flow when it has ended. Root is not needed, and the capture need not be\n"
+		"detnet's.\n\n"
+		"    detnet flows capture.pcapng\n"
+		"    tcpdump -w - -i eth0 | detnet flows - --schema zeek -o conn.log\n"
+		"    detnet flows trace.pcap --schema netflow --active 2min --json\n\n"
+		"Schemas: detnet (CSV as in a run's flows.csv), zeek (Zeek's conn.log), cic (CICFlowMeter's\n"
+		"columns), netflow and netflow-v3 (the NetFlow v2 and v3 datasets' features). docs/flows.md has\n"
+		"every column. With --json each flow is an object on a line of its own.\n\n"
+		"A flow ends when nothing of it came for its idle time, or when a SYN opens another connection\n"
+		"of the same addresses and ports. \"never\" leaves it to the end of the file: memory then holds\n"
+		"every flow. --active cuts flows that go on, as NetFlow exporters do; --checksums is off\n"
+		"because frames that were captured where they were sent often have none yet.",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

@@ -134,7 +134,7 @@ void flow_community_id(const struct flow *f, char buf[32]);
 /* A service by payload or well-known port: "ftp", "ftp-data", "ssh", "http", "ssl", "dns", or "". */
 const char *flow_service(const struct flow *f);
 
-/* flows.csv: the contract's columns in order, then vantage. net and owners may be NULL. */
+/* flows.csv: the contract's columns in order, then more. net and owners may be NULL. */
 int flow_write_csv_header(FILE *f);
 int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *owners, FILE *f);
 

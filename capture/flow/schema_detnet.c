@@ -12,7 +12,9 @@ static const char *const columns[] = {
 	"ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration",
 	"orig_bytes", "resp_bytes", "conn_state", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts",
 	"resp_ip_bytes", "community_id", "orig_host", "resp_host", "orig_owner", "resp_owner",
-	"activity", "scenario", "sub", "class", "label", "vantage",
+	"activity", "scenario", "sub", "class", "label", "vantage", "orig_retransmits",
+	"resp_retransmits", "orig_out_of_order", "resp_out_of_order", "orig_missed_bytes",
+	"resp_missed_bytes", "orig_fragments", "resp_fragments", "vlan",
 };
 
 int flow_write_csv_header(FILE *f)
@@ -75,6 +77,33 @@ static void write_vantage(struct csv *c, const struct flow *fl, const struct net
 	}
 }
 
+/* Only TCP numbers what it sends. */
+static void write_pair(struct csv *c, uint64_t orig, uint64_t resp, bool known)
+{
+	if (known) {
+		csv_uint(c, orig);
+		csv_uint(c, resp);
+	} else {
+		csv_str(c, NULL);
+		csv_str(c, NULL);
+	}
+}
+
+static void write_counts(struct csv *c, const struct flow *fl)
+{
+	const struct flow_side *o = &fl->side[0], *r = &fl->side[1];
+	bool tcp = fl->proto == IPPROTO_TCP;
+
+	write_pair(c, o->retransmits, r->retransmits, tcp);
+	write_pair(c, o->out_of_order, r->out_of_order, tcp);
+	write_pair(c, o->missed, r->missed, tcp);
+	write_pair(c, o->fragments, r->fragments, true);
+	if (fl->vlan)
+		csv_uint(c, fl->vlan);
+	else
+		csv_str(c, NULL);
+}
+
 static void write_label(struct csv *c, const struct flow *fl)
 {
 	const struct activity_label *a = fl->activity;
@@ -132,6 +161,7 @@ int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *
 	write_hosts(&c, fl, net, owners);
 	write_label(&c, fl);
 	write_vantage(&c, fl, net);
+	write_counts(&c, fl);
 	csv_end(&c);
 	return ferror(f) ? -EIO : 0;
 }

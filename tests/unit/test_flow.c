@@ -414,9 +414,10 @@ static void test_csv(void **state)
 		"ts,uid,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,service,duration,orig_bytes,"
 		"resp_bytes,conn_state,history,orig_pkts,orig_ip_bytes,resp_pkts,resp_ip_bytes,"
 		"community_id,orig_host,resp_host,orig_owner,resp_owner,activity,scenario,sub,class,"
-		"label,vantage\n"
+		"label,vantage,orig_retransmits,resp_retransmits,orig_out_of_order,resp_out_of_order,"
+		"orig_missed_bytes,resp_missed_bytes,orig_fragments,resp_fragments,vlan\n"
 		"1.500000000,%s,10.0.0.1,5000,10.0.0.2,53,udp,dns,0.250000001,3,3,SF,Dd,1,31,1,31,"
-		"%s,,,8194,,2,scan,syn,probe,attack,4\n", uid, community) > 0);
+		"%s,,,8194,,2,scan,syn,probe,attack,4,,,,,,,0,0,\n", uid, community) > 0);
 	assert_string_equal(text, want);
 	flow_table_free(t);
 	owners_free(o);
