@@ -37,8 +37,7 @@ def test_scenarios_are_those_of_the_prefix():
 
 def test_program_and_man_pages():
     check(installed("check", write(DIR.name, "lab.ini", LAB))[0], 0)
-    for page in ("man1/detnet.1", "man5/detnet-topology.5", "man7/detnet-scenario.7",
-                 "man7/detnet-flows.7"):
+    for page in ("man1/detnet.1", "man5/detnet-topology.5", "man7/detnet-scenario.7"):
         matches(r"^\.TH ", (PREFIX / "share" / "man" / page).read_text())
 
 

@@ -141,7 +141,7 @@ def test_help_is_the_commands_help():
 
 
 def test_man_pages_are_well_formed():
-    for name in ("detnet.1", "detnet-topology.5", "detnet-scenario.7", "detnet-flows.7"):
+    for name in ("detnet.1", "detnet-topology.5", "detnet-scenario.7"):
         r = subprocess.run(["lexgrog", str(MAN / name)], capture_output=True, text=True)
         check(r.returncode, 0, r.stdout + r.stderr)
         matches(rf'"{name.rsplit(".", 1)[0]} - ', r.stdout)
