@@ -1,6 +1,6 @@
 /*
- * How many packets a second the flow table takes, on one core: prints it, and fails under 2
- * million.
+ * How many packets a second the flow table takes, on one core, alone and with the state of each schema
+ * that keeps one: prints it, and fails under 2 million.
  *
  *     bench_flow [FLOWS] [PACKETS]
  */
@@ -11,6 +11,7 @@
 #include <time.h>
 #include "capture/flow/flow.h"
 #include "capture/flow/packet.h"
+#include "capture/flow/schema.h"
 #include "core/units.h"
 #include "tests/lib/frames.h"
 
@@ -31,9 +32,10 @@ static int64_t now(void)
 }
 
 /* Both directions of many connections in turn, data and ACKs, so that no row stays in the cache. */
-static double run(unsigned n_flows, unsigned n_packets)
+static double run(unsigned n_flows, unsigned n_packets, const struct flow_schema *schema)
 {
-	const struct flow_opts opts = { .vantage = one_vantage };
+	const struct flow_schema *const schemas[] = { schema, NULL };
+	const struct flow_opts opts = { .vantage = one_vantage, .schemas = schemas };
 	struct flow_table *t = flow_table_new(&opts, NULL);
 	struct frame data, ack;
 	int64_t start;
@@ -62,24 +64,42 @@ static double run(unsigned n_flows, unsigned n_packets)
 	return n_packets * 1e9 / (double)start;
 }
 
-int main(int argc, char **argv)
+/* Of several runs the fastest, or 0. */
+static double best_of(int n, unsigned n_flows, unsigned n_packets,
+		      const struct flow_schema *schema)
 {
-	unsigned n_flows = argc > 1 ? (unsigned)atoi(argv[1]) : 10000;
-	unsigned n_packets = argc > 2 ? (unsigned)atoi(argv[2]) : 2000000;
 	double best = 0;
 
-	for (int i = 0; i < 3; i++) {
-		double rate = run(n_flows, n_packets);
+	while (n--) {
+		double rate = run(n_flows, n_packets, schema);
 
 		if (rate > best)
 			best = rate;
 	}
-	printf("flow_table_add: %.2f million packets/s, %u flows (wanted: %.0f)\n", best / 1e6, n_flows,
-	       WANTED / 1e6);
+	printf("%-20s %.2f million packets/s, %u flows (wanted: %.0f)\n",
+	       schema ? schema->name : "flow_table_add", best / 1e6, n_flows, WANTED / 1e6);
+	return best;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned n_flows = argc > 1 ? (unsigned)atoi(argv[1]) : 10000;
+	unsigned n_packets = argc > 2 ? (unsigned)atoi(argv[2]) : 2000000;
+	double least = best_of(3, n_flows, n_packets, NULL);
+
+	for (int i = 0; flow_schemas[i]; i++) {
+		double rate;
+
+		if (!flow_schemas[i]->state_size)
+			continue;
+		rate = best_of(3, n_flows, n_packets, flow_schemas[i]);
+		if (rate < least)
+			least = rate;
+	}
 #ifdef __OPTIMIZE__
-	return best < WANTED;
+	return least < WANTED;
 #else
 	printf("built without optimization: this figure is not held against what is wanted\n");
-	return best == 0;
+	return least == 0;
 #endif
 }
