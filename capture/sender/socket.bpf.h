@@ -43,7 +43,7 @@ struct tcp_sock {
 #define SENDER_MARK 0xd3700000u
 
 /* Hands that a TCP socket's queue can tell apart: a power of two. */
-#define HANDS 32
+#define HANDS 256
 
 /* Who wrote the bytes from seq on; the hand before the first has the others. */
 struct hand {
