@@ -206,7 +206,7 @@ static const struct option_row options[] = {
 	{ .letter = 'f', .name = "filter", .arg = "CONDITIONS", .many = true,
 	  .help = "Only packets for which all hold: FIELD=VALUE or FIELD!=VALUE, apart by spaces; a "
 		  "VALUE may have * and ?." },
-	{ .name = "fields", .arg = "A,B,C", .help = "These columns, in this order." },
+	{ .name = "fields", .arg = "NAMES", .help = "These columns, in this order, apart by commas." },
 	{ .name = "csv", .help = "Print CSV, all columns unless --fields says which." },
 	{ .name = "json", .help = "Print an object a line, all columns unless --fields says which." },
 	{ .letter = 'n', .name = "limit", .arg = "N", .help = "Stop after so many packets." },
@@ -215,7 +215,7 @@ static const struct option_row options[] = {
 
 const struct command cmd_packets = {
 	.name = "packets",
-	.synopsis = "FILE|DIR [--filter 'FIELD=VALUE …'] [--fields A,B,C] [--csv|--json] [--limit N]",
+	.synopsis = "FILE|DIR [--filter CONDITIONS] [--fields NAMES] [--csv|--json] [--limit N]",
 	.brief = "Print the packets of a capture with flow, sender and activity",
 	.help = "Reads a capture, or the whole capture in a run's folder, and prints a line for each packet: its\n"
 		"flow in flows.csv, its sender in owners.csv, its activity in activities.csv. These files are\n"
@@ -230,7 +230,7 @@ const struct command cmd_packets = {
 		"The fields, in the order of --csv and --json (the last four are for people, made of others):\n"
 		"number, time, packet, iface, dir, src, sport, dst, dport, proto, len, uid, community_id, owner,\n"
 		"host, pid, comm, exe, confidence, activity, scenario, sub, class, label, outcome, evidence;\n"
-		"since, ends, sender, task. The manual is docs/joins.md, detnet-joins(7).",
+		"since, ends, sender, task. docs/joins.md has the keys and examples.",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

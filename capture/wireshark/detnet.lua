@@ -14,7 +14,12 @@ if set_plugin_info then
 		.. "as detnet recorded them", author = "detnet" })
 end
 
-local proto = Proto("detnet", "detnet: Sender and Activity")
+-- It may be here already: installed, and named by -X as well.
+local fresh, proto = pcall(Proto, "detnet", "detnet: Sender and Activity")
+if not fresh then
+	return
+end
+
 local fields = {
 	host = ProtoField.string("detnet.host", "Host", base.UNICODE, "The host that sent the packet"),
 	pid = ProtoField.uint32("detnet.pid", "Process ID", base.DEC, nil, nil,

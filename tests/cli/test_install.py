@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What 'cmake --install' puts in place works from there, and needs the sources no more."""
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -39,6 +40,16 @@ def test_program_and_man_pages():
     check(installed("check", write(DIR.name, "lab.ini", LAB))[0], 0)
     for page in ("man1/detnet.1", "man5/detnet-topology.5", "man7/detnet-scenario.7"):
         matches(r"^\.TH ", (PREFIX / "share" / "man" / page).read_text())
+
+
+def test_wireshark_has_its_plugin_and_profile():
+    share = PREFIX / "share" / "detnet" / "wireshark"
+    r = subprocess.run(["tshark", "-G", "fields", "-X", f"lua_script:{share / 'detnet.lua'}"], capture_output=True,
+                       text=True, timeout=60)
+    check(r.returncode, 0, r.stderr)
+    have = {line.split("\t")[2] for line in r.stdout.splitlines() if line.startswith("F\t")}
+    used = set(re.findall(r"detnet\.\w+", (share / "profile" / "detnet" / "preferences").read_text()))
+    assert "detnet.host" in used and used - {"detnet.lua"} <= have, used - have
 
 
 build = pathlib.Path(DETNET).parent

@@ -13,6 +13,8 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)
 DIR = folder()
 INI = [text for kind, text in BLOCKS if kind == "ini"]
 CONSOLE = [text for kind, text in BLOCKS if kind == "console"]
+# A reader is in the sources' folder; runs leave theirs elsewhere.
+os.symlink(SOURCES / "capture", os.path.join(DIR.name, "capture"))
 LAB = write(DIR.name, "lab.ini", "\n".join(INI))
 
 

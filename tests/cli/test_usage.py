@@ -7,7 +7,7 @@ import xml.dom.minidom
 
 from program import LAB, MAN, check, detnet, folder, matches, run_tests, write
 
-COMMANDS = ["run", "check", "graph", "scenarios", "doctor", "clean", "help"]
+COMMANDS = ["run", "check", "graph", "scenarios", "flows", "packets", "doctor", "clean", "help"]
 
 
 def test_bad_usage_ends_with_2():
