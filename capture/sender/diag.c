@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "capture/sender/diag.h"
+#include "capture/sender/netlink.h"
 #include "core/cleanup.h"
 #include "emu/netns.h"
 
@@ -113,9 +114,9 @@ int diag_parse(const void *buf, size_t len, uint32_t seq, diag_fn *fn, void *arg
 	const struct nlmsghdr *nlh = buf;
 	int left = (int)len, r = 1;
 
-	if (len > INT32_MAX || !mnl_nlmsg_ok(nlh, left))
+	if (len > INT32_MAX || !netlink_ok(nlh, left))
 		return -EBADMSG;
-	while (mnl_nlmsg_ok(nlh, left) && r > 0) {
+	while (netlink_ok(nlh, left) && r > 0) {
 		if (seq && nlh->nlmsg_seq != seq)
 			r = 1; /* of a question that was given up */
 		else if (nlh->nlmsg_type == NLMSG_ERROR)

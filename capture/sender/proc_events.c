@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "capture/sender/netlink.h"
 #include "capture/sender/proc_events.h"
 #include "core/cleanup.h"
 
@@ -85,7 +86,7 @@ void proc_events_parse(const void *buf, size_t len, proc_events_fn *fn, void *ar
 	const struct nlmsghdr *nlh = buf;
 	int left = len > INT32_MAX ? 0 : (int)len;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; netlink_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		const struct cn_msg *cn = mnl_nlmsg_get_payload(nlh);
 		size_t room = mnl_nlmsg_get_payload_len(nlh);
 		struct proc_event ev;
