@@ -134,12 +134,12 @@ def dns_flow():
 
 
 def bulk_flow():
-    """Runs with and without pauses, in both directions; active and idle periods."""
+    """Runs with and without pauses, in both directions; active and idle periods, one pause of 5 s."""
     f = Flow(TCP, "10.0.0.4", "10.0.0.5", (40001, 8080))
     f.l7, ts = 7, 0
     f.add(ts, 0, flags=SYN)
     for n, dir, gap, then in ((3, 0, 10 * MS, 0), (4, 1, 2 * MS, 0), (9, 0, 999 * MS, 0),
-                              (5, 1, 300 * US, 7 * SEC), (6, 1, 1001 * MS, 5 * SEC),
+                              (5, 1, 300 * US, 7 * SEC), (6, 1, 1001 * MS, 4 * SEC + 1000),
                               (4, 0, SEC, 12 * SEC), (1, 0, 0, 6 * SEC), (8, 1, 123 * US, 0)):
         for i in range(n):
             ts += gap
