@@ -18,6 +18,7 @@ import lab
 FRAME = ["frame.number", "frame.time_epoch", "frame.packet_id", "frame.interface_name",
          "frame.packet_flags_direction", "frame.len", "ip.src", "ip.dst", "frame.comment"]
 DETNET = ["host", "pid", "process", "owner", "scenario", "sub", "activity", "confidence"]
+KEPT = ["time", "uid", "owner", "activity", "evidence"]
 LUA = lab.ROOT / "capture" / "wireshark" / "detnet.lua"
 COMMENT = re.compile(r"host=(\S+) (?:(kernel)|pid=(\d+) comm=(.*)) owner=(\d+)(?: confidence=\w+)?"
                      r"(?: scenario=([^/ ]+)(?:/(\S+))?)?(?: activity=(\d+))? *$")
@@ -36,6 +37,11 @@ def tshark_rows(capture, fields, *more):
     return [dict(zip(fields, line.split("\t"))) for line in text.splitlines()]
 
 
+def captures(folder):
+    """The files of the capture, in order."""
+    return [folder / "capture.pcapng", *sorted(folder.glob("capture-*.pcapng"))]
+
+
 def by(rows, key):
     index = {r[key]: r for r in rows}
     assert len(index) == len(rows), f"{key} is not unique"
@@ -43,7 +49,9 @@ def by(rows, key):
 
 
 def check_packets(rows, theirs):
-    """Each row is the capture's packet of that number, as tshark reads it."""
+    """Each row is the capture's packet of that number, as tshark reads it; numbers go on from file to file."""
+    for number, t in enumerate(theirs, 1):
+        t["frame.number"] = str(number)
     assert len(theirs) == len(rows), (len(theirs), len(rows))
     way = {"out": 2, "in": 1}
     for r, t in zip(rows, theirs):
@@ -135,8 +143,8 @@ def check_copies(rows):
 
 
 def check_parts(folder, rows, tmp):
-    """A part of the capture finds the same flows; the capture alone knows what its comments say."""
-    capture = folder / "capture.pcapng"
+    """A part of the capture finds the same flows, as does a host's; a capture alone knows what its comments say."""
+    capture = captures(folder)[0]
     iface = collections.Counter(r["iface"] for r in rows if r["uid"]).most_common(1)[0][0]
     part = tmp / "run" / "part.pcapng"
     part.parent.mkdir()
@@ -144,15 +152,18 @@ def check_parts(folder, rows, tmp):
         shutil.copy(folder / name, part.parent)
     # Behind its handshake, so that the assembly begins elsewhere than the run's.
     lab.tshark(capture, "-Y", f'frame.interface_name == "{iface}" && !(tcp.flags.syn == 1)', "-w", str(part))
-    theirs = packets(part, "--fields", "time,uid,owner,activity,evidence")
-    ours = [{k: r[k] for k in ("time", "uid", "owner", "activity", "evidence")} for r in rows]
-    known = collections.Counter(tuple(r.values()) for r in ours)
-    assert len(theirs) > 1000 and not collections.Counter(tuple(r.values()) for r in theirs) - known
+    known = collections.Counter(tuple(r[k] for k in KEPT) for r in rows)
+    host = max((folder / "hosts").iterdir(), key=lambda f: f.stat().st_size)
+    for capture_of_some in (part, host):
+        theirs = packets(capture_of_some, "--fields", ",".join(KEPT))
+        assert len(theirs) > 1000, capture_of_some
+        others = collections.Counter(tuple(r.values()) for r in theirs) - known
+        assert not others, (capture_of_some, others.most_common(2))
     alone = tmp / "alone.pcapng"
     shutil.copy(capture, alone)
-    kept = ("number", "uid", "owner", "host", "pid", "comm", "activity", "scenario", "sub")
+    said = ("number", "uid", "owner", "host", "pid", "comm", "activity", "scenario", "sub")
     for a, r in zip(packets(alone), rows):
-        assert all(a[k] == r[k] or not a[k] for k in kept), (a, r)
+        assert all(a[k] == r[k] or not a[k] for k in said), (a, r)
         assert (a["uid"], a["owner"], a["exe"], a["evidence"]) == (r["uid"], r["owner"], "", ""), (a, r)
 
 
@@ -167,10 +178,11 @@ def check_dissector(folder, rows, theirs):
             assert t[name] == r[key] or late, (name, t, r)
     said = sum(1 for t in theirs if t["detnet.activity"])
     assert said >= 0.95 * sum(1 for r in rows if r["activity"]), said
-    comm = collections.Counter(r["comm"] for r in rows if r["exe"]).most_common(1)[0][0]
-    found = tshark_rows(folder / "capture.pcapng", ["frame.number", "detnet.host", "detnet.owner"],
+    first = rows[:len(packets(captures(folder)[0], "--fields", "number"))]
+    comm = collections.Counter(r["comm"] for r in first if r["exe"]).most_common(1)[0][0]
+    found = tshark_rows(captures(folder)[0], ["frame.number", "detnet.host", "detnet.owner"],
                         "-Y", f'detnet.process == "{comm}"')
-    want = [(r["number"], r["host"], r["owner"]) for r in rows if r["comm"] == comm]
+    want = [(r["number"], r["host"], r["owner"]) for r in first if r["comm"] == comm]
     assert [tuple(f.values()) for f in found] == want and want, comm
     return comm, len(want)
 
@@ -181,7 +193,8 @@ def judge(folder, tmp):
     owners = by(lab.table(folder / "owners.csv"), "owner")
     activities = by(lab.table(folder / "activities.csv"), "id")
     assert len(rows) == lab.manifest(folder)["counts"]["packets"]
-    theirs = tshark_rows(folder / "capture.pcapng", FRAME + [f"detnet.{n}" for n in DETNET])
+    assert len(captures(folder)) > 1
+    theirs = [t for c in captures(folder) for t in tshark_rows(c, FRAME + [f"detnet.{n}" for n in DETNET])]
     check_packets(rows, theirs)
     check_flows(rows, flows)
     of_clients = check_owners(rows, owners, activities)
@@ -204,6 +217,7 @@ def main():
         assert topo.count("duration = 20s") == topo.count("[link r1 s2]\n") == 1
         topo = topo.replace("duration = 20s", "duration = 3s")
         topo = topo.replace("[link r1 s2]\n", "[link r1 s2]\nengine = shaper\ndelay = 2ms\nloss = 1%\n")
+        topo = topo.replace("[capture]\n", "[capture]\nrotate_size = 20MiB\nper_host = yes\n")
         (tmp / "lab.ini").write_text(topo)
         lab.run(tmp / "lab.ini", tmp / "out")
         return judge(tmp / "out", tmp)
