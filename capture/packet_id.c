@@ -232,6 +232,13 @@ static void use_marks(struct packet_ids *ids, uint64_t kind)
 		set_mark(ids, kind, old.seen[i], old.oldest, old.ts);
 }
 
+static bool is_old(const struct record *r, int64_t ts)
+{
+	int64_t age;
+
+	return __builtin_sub_overflow(ts, r->ts, &age) ? ts > r->ts : age > LOST_AGE;
+}
+
 /* The number of the oldest packet of the kind that the link did not see yet, or 0. */
 static uint64_t next_unseen(const struct packet_ids *ids, const struct record *newest,
 			    uint64_t link, int64_t ts)
@@ -245,7 +252,7 @@ static uint64_t next_unseen(const struct packet_ids *ids, const struct record *n
 	}
 	for (; at; at = r->next) {
 		r = record_at(ids, at);
-		if (!r->next || (!r->lost && r->ts + LOST_AGE >= ts))
+		if (!r->next || !(r->lost || is_old(r, ts)))
 			return at;
 	}
 	return 0;

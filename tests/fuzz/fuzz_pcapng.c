@@ -1,9 +1,10 @@
-/* Fuzzes the capture readers, and the flow assembly with the packets that come out of them. */
+/* Fuzzes the capture readers, and flows and packet ids with the packets that come out of them. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "capture/flow/flow.h"
+#include "capture/packet_id.h"
 #include "capture/file/pcapng.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -30,7 +31,17 @@ static int look_at_flow(void *arg, const struct flow *f)
 	return 0;
 }
 
-static void read_packets(struct pcapng_reader *r, struct flow_table *t)
+/* As if seen on the shaped link of its number. */
+static void take_id(struct packet_ids *ids, const struct pcapng_packet *p)
+{
+	const struct packet_seen s = { .link = p->iface, .ts = p->ts, .data = p->data,
+				       .caplen = p->caplen, .len = p->len, .shaper_id = p->id,
+				       .corrupted = p->dir & 1, .flipped = p->len };
+
+	need(packet_ids_get(ids, &s) > 0);
+}
+
+static void read_packets(struct pcapng_reader *r, struct flow_table *t, struct packet_ids *ids)
 {
 	_cleanup_err_ struct err e = {0};
 	struct pcapng_packet p;
@@ -53,6 +64,7 @@ static void read_packets(struct pcapng_reader *r, struct flow_table *t)
 		for (size_t i = 0; p.comment && i < p.comment_len; i++)
 			byte_sink = p.comment[i];
 		byte_sink = (uint8_t)(p.comm ? strlen(p.comm) : p.pid + p.dir + p.id);
+		take_id(ids, &p);
 		need(flow_table_add(t, &fp, &f) == (f != NULL));
 	}
 	need((ret == 0) == (e.n == 0));
@@ -65,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_free_ char *csv = NULL;
 	struct pcapng_reader *r;
 	struct flow_table *t;
+	struct packet_ids *ids;
 	size_t csv_size;
 	FILE *f;
 
@@ -73,12 +86,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	t = flow_table_new(&opts, NULL);
+	ids = packet_ids_new(16);
 	f = open_memstream(&csv, &csv_size);
-	need(t && f);
-	read_packets(r, t);
+	need(t && f && ids);
+	read_packets(r, t, ids);
 	flow_table_each(t, look_at_flow, f);
 	fclose(f);
 	flow_table_free(t);
+	packet_ids_free(ids);
 	pcapng_reader_close(r);
 	return 0;
 }
