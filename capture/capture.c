@@ -198,7 +198,7 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 
 	if (!c)
 		return -ENOMEM;
-	emu_hold_links(e);
+	emu_hold_links(e, true);
 	c->emu = e;
 	c->net = emu_net(e);
 	c->tag = tag;
@@ -394,6 +394,7 @@ void capture_free(struct capture *c)
 		capture_stop(c, NULL);
 	else if (c->queue)
 		shaper_set_sink(c->shaper, NULL);
+	emu_hold_links(c->emu, false);
 	fate_queue_free(c->queue);
 	fates_free(c->fates);
 	sink_close(c->sink, NULL);

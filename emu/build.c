@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "core/cleanup.h"
+#include "core/log.h"
 #include "emu/build.h"
 #include "emu/link.h"
 #include "emu/netns.h"
@@ -157,6 +158,61 @@ static int set_up_fabric(struct rtnl *r, const struct emu *e, int sock, struct e
 			return ret;
 	}
 	return rtnl_flush(r, err);
+}
+
+static int tag_switches(const struct emu *e, struct err *err)
+{
+	const struct net *net = e->net;
+	_cleanup_rtnl_ struct rtnl *r = NULL;
+	int ret = rtnl_open(e->fabric_fd, &r);
+	size_t i, j;
+
+	for (i = 0; i < net->n_nodes && ret >= 0; i++) {
+		const struct node *n = &net->nodes[i];
+
+		if (has_ns(net, i))
+			continue;
+		ret = wire_tag(r, e, wire_bridge_ifindex(net, i));
+		for (j = 0; j < n->n_ifaces && ret >= 0; j++)
+			ret = wire_tag(r, e, net->ifaces[n->ifaces[j]].ifindex);
+	}
+	return ret < 0 ? ret : rtnl_flush(r, err);
+}
+
+static int tag_node(const struct emu *e, uint32_t node, struct err *err)
+{
+	const struct node *n = &e->net->nodes[node];
+	_cleanup_rtnl_ struct rtnl *r = NULL;
+	int ret = rtnl_open(e->hosts[node].ns_fd, &r);
+	size_t i;
+
+	for (i = 0; i < n->n_ifaces && ret >= 0; i++)
+		ret = wire_tag(r, e, e->net->ifaces[n->ifaces[i]].ifindex);
+	return ret < 0 ? ret : rtnl_flush(r, err);
+}
+
+static void warn_untagged(const char *where, int error, const struct err *err)
+{
+	log_warn("some packets of %s will not name their senders: %s", where,
+		 err->n ? err->items[0].msg : strerror(-error));
+}
+
+void build_tag(struct emu *e)
+{
+	const struct net *net = e->net;
+	_cleanup_err_ struct err fabric = { 0 };
+	int r = tag_switches(e, &fabric);
+	size_t i;
+
+	if (r < 0)
+		warn_untagged("switches", r, &fabric);
+	for (i = 0; i < net->n_nodes; i++) {
+		_cleanup_err_ struct err err = { 0 };
+
+		r = has_ns(net, i) ? tag_node(e, (uint32_t)i, &err) : 0;
+		if (r < 0)
+			warn_untagged(net->nodes[i].name, r, &err);
+	}
 }
 
 static int queue_node(struct rtnl *r, const struct emu *e, const struct node *n)

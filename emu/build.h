@@ -12,4 +12,7 @@ int build_namespaces(struct emu *e, struct err *err);
 /* Everything inside them. */
 int build_network(struct emu *e, struct err *err);
 
+/* Puts the tag's program on all interfaces of a network that is up; where it cannot be, it warns. */
+void build_tag(struct emu *e);
+
 #endif

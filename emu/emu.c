@@ -240,6 +240,17 @@ void emu_down(struct emu *e)
 	free(e);
 }
 
+int emu_tag(struct emu *e, int egress_bpf_fd)
+{
+	if (egress_bpf_fd < 0 || e->egress_bpf_fd >= 0)
+		return egress_bpf_fd < 0 ? -EBADF : -EALREADY;
+	e->egress_bpf_fd = fcntl(egress_bpf_fd, F_DUPFD_CLOEXEC, 0);
+	if (e->egress_bpf_fd < 0)
+		return -errno;
+	build_tag(e);
+	return 0;
+}
+
 const struct net *emu_net(const struct emu *e)
 {
 	return e->net;

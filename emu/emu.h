@@ -45,6 +45,9 @@ int emu_up(const struct net *net, const struct emu_opts *opts, struct loop *loop
 /* Ends every program and removes everything; returns when the kernel has let go of our cgroups. */
 void emu_down(struct emu *e);
 
+/* Puts a tc program on every interface's egress, once, where none was given at the start. 0 or -errno. */
+int emu_tag(struct emu *e, int egress_bpf_fd);
+
 const struct net *emu_net(const struct emu *e);
 const char *emu_run_id(const struct emu *e);
 int emu_cgroup_fd(const struct emu *e);	       /* the run's cgroup v2 directory; stays the emu's */
@@ -86,6 +89,15 @@ uint64_t prog_cgroup_id(const struct prog *p);
 unsigned prog_number(const struct prog *p); /* unique in the run, from 1 */
 pid_t prog_pid(const struct prog *p);	    /* in the host's pid namespace; 0 before prog_start() */
 const char *prog_cgroup_path(const struct prog *p); /* "detnet/RUN/h1/3" */
+
+uint32_t prog_node(const struct prog *p);
+char *const *prog_argv(const struct prog *p);
+/*
+ * Has fn told of each program, now of those that there are: when its cgroup is made and nothing runs in it
+ * yet, and once more when it has been started. NULL: nobody any more.
+ */
+typedef void emu_prog_fn(void *arg, const struct prog *p);
+void emu_watch_progs(struct emu *e, emu_prog_fn *fn, void *arg);
 
 /* Runs to the end, driving the loop; *ret_wstatus as wait(2)'s. */
 int prog_run(struct emu *e, const struct prog_spec *spec, int *ret_wstatus, struct err *err);

@@ -39,6 +39,8 @@ struct emu {
 	int fabric_fd;
 	int egress_bpf_fd; /* ours, or -1 */
 	unsigned next_prog;
+	emu_prog_fn *watch; /* NULL: nobody asks */
+	void *watch_arg;
 	bool offload, sealed, hold_links;
 	unsigned links_remade;
 	char *share_dir;

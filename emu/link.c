@@ -171,9 +171,9 @@ unsigned emu_links_remade(const struct emu *e)
 	return e->links_remade;
 }
 
-void emu_hold_links(struct emu *e)
+void emu_hold_links(struct emu *e, bool hold)
 {
-	e->hold_links = true;
+	e->hold_links = hold;
 }
 
 struct shaper *emu_shaper(const struct emu *e)

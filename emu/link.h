@@ -43,7 +43,7 @@ int emu_link_set(struct emu *e, uint32_t link, int end, const struct shape *shap
 int emu_link_up(struct emu *e, uint32_t link, bool up, struct err *err);
 /* How many times so far a change has made a link's interfaces anew. */
 unsigned emu_links_remade(const struct emu *e);
-/* From now on none is: such a change fails with -EBUSY, and nothing is lost that was not asked for. */
-void emu_hold_links(struct emu *e);
+/* While held none is: such a change fails with -EBUSY, and nothing is lost that was not asked for. */
+void emu_hold_links(struct emu *e, bool hold);
 
 #endif

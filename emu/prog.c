@@ -149,6 +149,23 @@ static int fill(struct prog *p, const struct prog_spec *spec, struct err *err)
 	return 0;
 }
 
+static void tell(const struct prog *p)
+{
+	const struct emu *e = p->host->emu;
+
+	if (e->watch)
+		e->watch(e->watch_arg, p);
+}
+
+void emu_watch_progs(struct emu *e, emu_prog_fn *fn, void *arg)
+{
+	e->watch = fn;
+	e->watch_arg = arg;
+	for (size_t i = 0; fn && i < e->net->n_nodes; i++)
+		for (const struct prog *p = e->hosts[i].progs; p; p = p->next)
+			tell(p);
+}
+
 int prog_new(struct emu *e, const struct prog_spec *spec, struct prog **ret, struct err *err)
 {
 	const struct node *node;
@@ -176,6 +193,7 @@ int prog_new(struct emu *e, const struct prog_spec *spec, struct prog **ret, str
 		prog_free(p);
 		return r;
 	}
+	tell(p);
 	*ret = p;
 	return 0;
 }
@@ -312,6 +330,7 @@ int prog_start(struct prog *p, prog_end_fn *end, void *arg, struct err *err)
 	p->started = true;
 	/* Its input and output are its own now: our copies would keep pipes open. */
 	close_fds(p);
+	tell(p);
 	return 0;
 }
 
@@ -428,6 +447,16 @@ void prog_free(struct prog *p)
 uint64_t prog_cgroup_id(const struct prog *p)
 {
 	return p->cgroup_id;
+}
+
+uint32_t prog_node(const struct prog *p)
+{
+	return p->host->node;
+}
+
+char *const *prog_argv(const struct prog *p)
+{
+	return p->argv;
 }
 
 unsigned prog_number(const struct prog *p)

@@ -358,7 +358,7 @@ static void direct_up(struct lab *l, const char *text)
 		fail_msg("%s", l->err.items[0].msg);
 	assert_int_equal(loop_new(&l->loop), 0);
 	lab_up(l);
-	emu_hold_links(l->emu);
+	emu_hold_links(l->emu, true);
 }
 
 static int no_rate(const char *what)
