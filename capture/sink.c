@@ -179,6 +179,8 @@ static int open_file(struct sink *s, struct stream *st, struct err *err)
 
 	sink_name(name, st->name, s->o.format, st->number + 1);
 	fd = tree_create(st->dir_fd, name, 0);
+	if (fd == -EEXIST)
+		return err_usage(err, "%s is there already; give another name, or remove it", name);
 	if (fd < 0)
 		return err_sys(err, -fd, "cannot write %s", name);
 	r = make_file(s, st, fd, name, &file, err);

@@ -10,6 +10,7 @@
 #include "cli/shell.h"
 #include "core/units.h"
 #include "scenarios/engine/run.h"
+#include "scenarios/engine/use.h"
 
 static void loop_freep(struct loop **l)
 {
@@ -30,7 +31,8 @@ static void greet(const struct net *net, int64_t took)
 	fflush(stdout);
 }
 
-static int serve(struct call *call, struct emu *e, struct loop *loop, int64_t started)
+static int serve(struct call *call, struct emu *e, const struct uses *uses, struct loop *loop,
+		 int64_t started)
 {
 	const char *text = call_value(call, "command");
 	struct shell sh;
@@ -38,6 +40,7 @@ static int serve(struct call *call, struct emu *e, struct loop *loop, int64_t st
 
 	if (r)
 		return r;
+	sh.uses = uses;
 	r = shell_begin(&sh, &call->err);
 	if (r) {
 		shell_fini(&sh);
@@ -62,6 +65,7 @@ static int serve(struct call *call, struct emu *e, struct loop *loop, int64_t st
 static int run(struct call *call)
 {
 	_cleanup_net_ struct net net = { 0 };
+	_cleanup_uses_ struct uses uses = { 0 };
 	_cleanup_(loop_freep) struct loop *loop = NULL;
 	char cwd[PATH_MAX];
 	struct emu_opts opts = { .egress_bpf_fd = -1, .tls_keys = SECRETS_FILE };
@@ -72,8 +76,9 @@ static int run(struct call *call)
 	int r;
 
 	if (call_seed(call, &store, &seed) ||
-	    run_check(call->args[0], seed, &net, &opts.sealed, &call->err) || call_need_root(call))
+	    run_check(call->args[0], seed, &net, &uses, &call->err) || call_need_root(call))
 		return err_exit(&call->err);
+	opts.sealed = uses_attack(&uses);
 	r = loop_new(&loop);
 	if (r) {
 		err_sys(&call->err, -r, "event loop");
@@ -83,7 +88,7 @@ static int run(struct call *call)
 	opts.share_dir = getcwd(cwd, sizeof(cwd));
 	if (emu_up(&net, &opts, loop, &e, &call->err))
 		return err_exit(&call->err);
-	r = serve(call, e, loop, started);
+	r = serve(call, e, &uses, loop, started);
 	fflush(stdout);
 	emu_down(e);
 	return call->err.n ? err_exit(&call->err) : r;

@@ -12,7 +12,7 @@
 
 const struct command *const commands[] = {
 	&cmd_shell, &cmd_run, &cmd_check, &cmd_graph, &cmd_scenarios, &cmd_flows, &cmd_packets,
-	&cmd_doctor, &cmd_clean, &cmd_help, NULL,
+	&cmd_tail, &cmd_doctor, &cmd_clean, &cmd_help, NULL,
 };
 
 const struct option_row common_options[] = {

@@ -51,7 +51,7 @@ struct call {
 extern const struct command *const commands[]; /* NULL-terminated */
 
 extern const struct command cmd_shell, cmd_run, cmd_check, cmd_graph, cmd_scenarios,
-	cmd_flows, cmd_packets, cmd_doctor, cmd_clean, cmd_help;
+	cmd_flows, cmd_packets, cmd_tail, cmd_doctor, cmd_clean, cmd_help;
 
 #define OPTION_JSON { .name = "json", .help = "Print the result as JSON." }
 #define OPTION_SEED \

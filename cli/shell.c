@@ -62,6 +62,12 @@ const struct shell_command shell_commands[] = {
 	{ "intfs", "", "List the interfaces of each node.", shell_intfs },
 	{ "pingall", "[timeout]", "Ping between all hosts, at most so many seconds for an answer.",
 	  shell_pingall },
+	{ "capture", "[start|stop]",
+	  "Capture all packets with their senders, or tell how it goes.\n"
+	  "    capture start [FILE.pcapng] [FILTER]  into a new file; the filter is pcap-filter(7)'s, with names\n"
+	  "    capture stop                          completes the file\n"
+	  "    h1 capture [-c N] [FILTER]            prints a host's packets, or N of them, until Ctrl-C",
+	  shell_capture },
 	{ "sh", "command", "Run a command on the machine itself.", shell_sh },
 	{ "exit", "", "Leave, and take the network down.", shell_exit },
 	{ "quit", "", "Leave, and take the network down.", shell_exit },
@@ -208,6 +214,7 @@ void shell_fini(struct shell *sh)
 		free(j);
 	}
 	timeline_stop(sh->timeline);
+	shell_capture_end(sh);
 	loop_del_fd(sh->loop, sh->signal_fd);
 	close(sh->signal_fd);
 }

@@ -37,6 +37,8 @@ struct shell {
 	int first_failure; /* exit status of the first line that failed */
 	struct shell_job *jobs;
 	struct timeline_run *timeline;
+	const struct uses *uses; /* what the file says of captures */
+	struct shell_capture *capture; /* NULL: nobody asked for one so far */
 	struct editline *editor; /* libedit's, while it waits for a key */
 };
 
@@ -81,6 +83,10 @@ int shell_links(struct shell *sh, char *args);
 int shell_link(struct shell *sh, char *args);
 /* shell_ping.c */
 int shell_pingall(struct shell *sh, char *args);
+/* shell_capture.c */
+int shell_capture(struct shell *sh, char *args);
+int shell_node_capture(struct shell *sh, uint32_t node, char *args);
+void shell_capture_end(struct shell *sh);
 /* shell_exec.c */
 int shell_sh(struct shell *sh, char *args);
 int shell_node(struct shell *sh, uint32_t node, char *args);

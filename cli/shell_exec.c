@@ -181,6 +181,8 @@ int shell_node(struct shell *sh, uint32_t node, char *args)
 			n->name, node_kinds[n->kind].name);
 		return 2;
 	}
+	if (!strncmp(args, "capture", 7) && (!args[7] || args[7] == ' ' || args[7] == '\t'))
+		return shell_node_capture(sh, node, args + 7);
 	background = strip_background(args);
 	text = put_addresses(sh->net, args);
 	if (!text)

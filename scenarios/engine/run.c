@@ -88,7 +88,7 @@ static int load(const char *topo, const uint64_t *seed, struct uses *uses, struc
 	return topo_load(topo, seed, sections, USE_SECTIONS, net, err);
 }
 
-int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, bool *ret_attack,
+int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, struct uses *ret_uses,
 	      struct err *err)
 {
 	_cleanup_net_ struct net net = { 0 };
@@ -101,8 +101,10 @@ int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, bool 
 	if (r == 0)
 		r = plan_make(&uses, &net, uses.duration ? uses.duration : DURATION_DEFAULT, &plan,
 			      err);
-	if (r == 0 && ret_attack)
-		*ret_attack = uses_attack(&uses);
+	if (r == 0 && ret_uses) {
+		*ret_uses = uses;
+		uses_init(&uses);
+	}
 	if (r == 0 && ret_net) {
 		*ret_net = net;
 		memset(&net, 0, sizeof(net));

@@ -63,11 +63,12 @@ void run_summary_free(struct run_summary *s);
 /* 0; or a negative errno with err, whose class says usage, missing, failed or integrity. */
 int run_experiment(const struct run_opts *opts, struct run_summary *ret, struct err *err);
 
+struct uses; /* scenarios/engine/use.h */
 /*
  * Validates a file with its scenarios, without a kernel. Each may be NULL: the network that it
- * describes, and whether one of its scenarios is an attack.
+ * describes, and what it says of scenarios and captures.
  */
-int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, bool *ret_attack,
+int run_check(const char *topo, const uint64_t *seed, struct net *ret_net, struct uses *ret_uses,
 	      struct err *err);
 
 #endif

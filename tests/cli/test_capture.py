@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Captures of a running network: the shell's, a host's lines, and detnet tail. Needs root."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+from program import DETNET, LAB, check, detnet, folder, matches, run_tests, write
+
+DIR = folder()
+TOPO = write(DIR.name, "lab.ini", LAB)
+write(DIR.name, "listen.py", """
+import socket
+s = socket.create_server(("", 5000))
+with open("ready", "w") as f:
+    f.write("up")
+c = s.accept()[0]
+print(c.recv(100).decode())
+""")
+# A FIFO makes the client wait until the server listens.
+TALK = ("h3 rm -f ready; mkfifo ready", "h3 python3 listen.py &",
+        "h1 read up <ready; exec python3 -c 'import socket; socket.create_connection((\"h3\", 5000)).sendall(b\"hello\")'")
+
+
+def shell(*lines):
+    return detnet(TOPO, *[w for line in lines for w in ("-c", line)], cwd=DIR.name)
+
+
+def packets(name, *fields):
+    r = subprocess.run(["tshark", "-r", str(pathlib.Path(DIR.name) / name), "-T", "fields",
+                        *[a for f in fields for a in ("-e", f)]], capture_output=True, text=True, check=True)
+    return [line.split("\t") for line in r.stdout.splitlines()]
+
+
+def test_start_status_stop():
+    status, out, err = shell("capture", "capture start one.pcapng", "h1 ping -c2 -i0.1 h3 >/dev/null", *TALK,
+                             "capture stop", "capture", "h2 ping -c1 h1 >/dev/null")
+    check((status, err), (0, ""), out)
+    lines = out.splitlines()
+    check((lines[0], lines[-1]), ("*** Not capturing; 'capture start [FILE] [FILTER]' begins",) * 2)
+    matches(r"^\*\*\* one\.pcapng: \d+ packets \([\d.]+ k?B\), 0 dropped$", out)
+    rows = packets("one.pcapng", "frame.interface_name", "frame.comment", "icmp.type", "tcp.port")
+    assert {"h1:h1-eth0", "h3:h3-eth0", "r1:r1-eth0", "r1:r1-eth1"} <= {r[0] for r in rows}, rows
+    requests = {r[1].split(" owner=")[0].split(" pid=")[0] + r[1][r[1].index(" comm="):].split(" owner=")[0]
+                for r in rows if r[2] == "8"}
+    check(requests, {"host=h1 comm=ping"})
+    senders = {r[1].split(" ")[0] for r in rows if r[3]}
+    check(senders, {"host=h1", "host=h3"})
+    assert all("comm=python3" in r[1] or "kernel" in r[1] for r in rows if r[3]), rows
+    assert sum("comm=python3" in r[1] for r in rows if r[3]) > 4 * 4
+
+
+def test_a_filter_and_a_classic_file():
+    status, out, err = shell("capture start two.pcap icmp and host h3", "capture", "h1 ping -c2 -i0.1 h3 >/dev/null",
+                             "h1 ping -c2 -i0.1 h2 >/dev/null", "capture stop")
+    check((status, err), (0, ""), out)
+    matches(r"^\*\*\* Capturing into two\.pcap what is 'icmp and host h3': \d+ packets", out)
+    rows = packets("two.pcap", "ip.dst", "icmp.type")
+    check(len(rows), 4 * 4)  # two requests and replies on h1-s1, s1-r1, r1-s2 and s2-h3
+    check({r[1] for r in rows}, {"0", "8"})
+
+
+def test_programs_that_ran_before_are_known():
+    status, out, err = shell("h1 exec ping -i0.2 h2 >/dev/null &", "h1 capture -c 4 icmp[icmptype] == icmp-echo",
+                             "h2 capture -c 2 icmp and dst h2")
+    check((status, err), (0, ""), out)
+    lines = out.splitlines()
+    check(len(lines), 6)
+    for line in lines[:4]:
+        matches(r"^\d\d:\d\d:\d\d\.\d{6} h1-eth0 out h1 > h2 icmp echo request len 56 \| host=h1 pid=\d+ comm=ping "
+                r"owner=\d+$", line)
+    for line in lines[4:]:
+        matches(r" h2-eth0 in h1 > h2 icmp echo request len 56 \| host=h1 pid=\d+ comm=ping owner=\d+$", line)
+
+
+def test_lines_beside_a_file():
+    status, out, err = shell("h1 exec ping -i0.2 h3 >/dev/null &", "capture start three.pcapng", "h3 capture -c2 icmp",
+                             "capture", "exit")
+    check((status, err), (0, ""), out)
+    matches(r"^\S+ h3-eth0 in h1 > h3 icmp echo request", out)
+    matches(r"^\*\*\* Capturing into three\.pcapng: \d+ packets", out)
+    matches(r"^\*\*\* three\.pcapng: \d+ packets", out)  # the shell's end completes it
+    assert len(packets("three.pcapng", "frame.number")) >= 8
+
+
+def test_what_is_refused():
+    for line, status, why in (
+            ("capture stop", 2, "not capturing; 'capture start"),
+            ("capture begin", 2, "capture start [FILE] [FILTER], capture stop, or capture"),
+            ("capture start host h9", 2, "filter: 'h9' is neither a node"),
+            ("capture start no/where.pcapng", 1, "no/: No such file or directory"),
+            ("capture start lab.pcapng", 2, "lab.pcapng is there already"),
+            ("h1 capture -c 0", 2, "capture -c 0: "),
+            ("h1 capture tcp prot 5", 2, "did you mean 'port'?")):
+        write(DIR.name, "lab.pcapng", "mine")
+        got, _, err = shell(line)
+        check(got, status, line)
+        assert why in err, (line, err)
+    check((pathlib.Path(DIR.name) / "lab.pcapng").read_text(), "mine")
+
+
+def test_ctrl_c_ends_the_lines_and_not_the_shell():
+    p = subprocess.Popen([DETNET, TOPO, "-c", "h1 exec ping -i0.1 h2 >/dev/null &", "-c", "h2 capture",
+                          "-c", "h1 echo after"], stdout=subprocess.PIPE, text=True, cwd=DIR.name)
+    matches(r" h2-eth0 (in|out) h[12] > h[12] ", p.stdout.readline())
+    p.send_signal(signal.SIGINT)
+    rest = p.stdout.read().splitlines()
+    check((p.wait(timeout=60), rest[-1]), (0, "after"))
+
+
+def test_tail_follows_a_capture_to_its_end():
+    p = subprocess.Popen([DETNET, TOPO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=DIR.name)
+    p.stdin.write("capture start tail.pcapng\nh1 echo on\n")
+    p.stdin.flush()
+    check(p.stdout.readline(), "on\n")
+    tail = subprocess.Popen([DETNET, "tail", "--json", os.path.join(DIR.name, "tail.pcapng")],
+                            stdout=subprocess.PIPE, text=True)
+    p.stdin.write("h1 ping -c1 h2 >/dev/null\n")
+    p.stdin.flush()
+    first = json.loads(tail.stdout.readline())  # while the file is open still
+    p.stdin.write("h1 ping -c1 h3 >/dev/null\ncapture stop\n")
+    p.stdin.flush()
+    rows = [first, *map(json.loads, tail.stdout)]
+    check(tail.wait(timeout=60), 0)
+    p.stdin.close()
+    check(p.wait(timeout=60), 0)
+    check(len(rows), len(packets("tail.pcapng", "frame.number")))
+    echo = [r for r in rows if r["what"] == "icmp echo request" and r["iface"] == "h1:h1-eth0"]
+    check([(r["src"], r["dst"], r["dir"], r["host"], r["comm"]) for r in echo],
+          [("h1", "h2", "out", "h1", "ping"), ("h1", "h3", "out", "h1", "ping")])
+    # Of a file that nobody writes it prints all, and ends.
+    status, out, err = detnet("tail", os.path.join(DIR.name, "tail.pcapng"))
+    check((status, err, len(out.splitlines())), (0, "", len(rows)))
+
+
+def test_tail_of_what_is_no_capture():
+    for name, why in (("lab.ini", "give a run's folder or a .pcapng file"), ("none.pcapng", "No such file")):
+        status, _, err = detnet("tail", os.path.join(DIR.name, name))
+        check(status, 2)
+        assert why in err, err
+    status, _, err = detnet("tail", write(DIR.name, "junk.pcapng", "junk" * 10))
+    check(status, 2)
+    assert "not a pcapng file" in err, err
+
+
+if __name__ == "__main__":
+    run_tests(dict(globals()))
