@@ -1,16 +1,17 @@
 /*
  * Packet ids: a table of recent packets by what forwarding leaves of them.
  *
- * Theory of operation. A packet's kind is a hash of 64 bits over what stays the same on its way. The
- * packets of one kind, nearly always one, are a list in the order in which they were first seen. A
- * list of one remembers in its packet the links on which it was seen. As soon as that does not do
- * (equal packets, duplicates, a flood over many links) each link has a mark for the kind, a record of
- * its own: the packet it saw last. The next one there is the next of the list.
+ * Theory of operation. A packet's kind is a hash of 64 bits over what stays the same on its way.
+ * The packets of one kind, nearly always one, are a list in the order in which they were first
+ * seen. A list of one remembers in its packet the links on which it was seen. As soon as that
+ * does not do (equal packets, duplicates, a flood over many links) each link has a mark for the
+ * kind, a record of its own: the packet it saw last. The next one there is the next of the list.
  *
- * All records are in one ring, whose oldest makes room for each new one. A record is found by its key
- * (the kind; kind and link; the shaper's number) through buckets, in which each list is represented by
- * its newest record; the oldest of the ring is always the oldest of its list, so nothing is searched
- * for when it goes. Records name each other by number, counted from 1: one that is gone is told by it.
+ * All records are in one ring, whose oldest makes room for each new one. A record is found by its
+ * key (the kind; kind and link; the shaper's number) through buckets, in which each list is
+ * represented by its newest record; the oldest of the ring is always the oldest of its list, so
+ * nothing is searched for when it goes. Records name each other by number, counted from 1: one
+ * that is gone is told by it.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <linux/if_ether.h>
@@ -22,8 +23,8 @@
 
 #define SEEN_MAX 4
 /*
- * Where a newer one of its kind is there, an older one that did not come yet is taken for lost. ARP,
- * whose requests are all equal, asks again after a second.
+ * Where a newer one of its kind is there, an older one that did not come yet is taken for lost.
+ * ARP, whose requests are all equal, asks again after a second.
  */
 #define LOST_AGE (900 * NSEC_PER_MSEC)
 
@@ -36,7 +37,8 @@
 struct record {
 	uint64_t key;
 	uint64_t id;	/* of a packet; of a mark: the packet's record */
-	uint64_t next;	/* the list's next newer one, 0: none; of a shaper's number: the packet's record */
+	/* The list's next newer one, 0: none; of a shaper's number: the packet's record. */
+	uint64_t next;
 	uint64_t oldest; /* of the list; kept in its newest */
 	int64_t ts;
 	uint32_t chain; /* the next of the bucket, its place + 1 */

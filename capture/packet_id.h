@@ -1,11 +1,12 @@
 /*
  * One id for one packet on all links that it crosses.
  *
- * A switch or a router hands on what came in, and nothing in a packet says which one it is. But what
- * forwarding leaves as it is (addresses, ports, sequence numbers, checksums of the payload, and the
- * sender's tag) tells almost all apart, and equal ones keep their order on a link: so a packet seen on
- * a link takes the oldest id of its kind that was not seen there yet, or else a new one. Links may be
- * read in any order. What has no rule: of equal packets, which one was lost where nobody saw it.
+ * A switch or a router hands on what came in, and nothing in a packet says which one it is. But
+ * what forwarding leaves as it is (addresses, ports, sequence numbers, checksums of the payload,
+ * and the sender's tag) tells almost all apart, and equal ones keep their order on a link: so a
+ * packet seen on a link takes the oldest id of its kind that was not seen there yet, or else a
+ * new one. Links may be read in any order. What has no rule: of equal packets, which one was lost
+ * where nobody saw it.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_PACKET_ID_H
@@ -17,8 +18,8 @@
 struct packet_ids;
 
 /*
- * Remembers the last window of packets and links, in memory taken at once; a packet that comes to its
- * next link after that gets a new id. NULL without memory.
+ * Remembers the last window of packets and links, in memory taken at once; a packet that comes to
+ * its next link after that gets a new id. NULL without memory.
  */
 struct packet_ids *packet_ids_new(uint32_t window);
 void packet_ids_free(struct packet_ids *ids);

@@ -56,8 +56,8 @@ size_t secrets_clean(char *text, size_t len)
 }
 
 /*
- * Root in a host may have put anything there. A link would be followed from the machine's root, a FIFO
- * would be waited for; so it must be a plain file, and found without a link.
+ * Root in a host may have put anything there. A link would be followed from the machine's root, a
+ * FIFO would be waited for; so it must be a plain file, and found without a link.
  */
 static int open_in(pid_t init)
 {

@@ -1,9 +1,9 @@
 /*
  * Where a link is captured, and what a packet seen there means.
  *
- * A link is named by its host's (or router's) end. A ring sits in the fabric where the link has an end
- * there, else at the named interface itself; interface indexes are unique in a network, so the
- * index of a packet tells its link.
+ * A link is named by its host's (or router's) end. A ring sits in the fabric where the link has
+ * an end there, else at the named interface itself; interface indexes are unique in a network, so
+ * the index of a packet tells its link.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_TAP_H
@@ -33,7 +33,10 @@ void tap_describe(const struct net *net, uint32_t iface, char name[TAP_NAME_SIZE
 		  char descr[TAP_DESCR_SIZE]);
 /* The rest of it that the model knows: the interface's addresses, and its speeds. */
 void tap_iface_info(const struct net *net, uint32_t iface, struct pcapng_iface_info *ret);
-/* The names of all addresses for the name resolution block; malloc'd, net->n_ifaces at most, or NULL. */
+/*
+ * The names of all addresses for the name resolution block; malloc'd, net->n_ifaces at most, or
+ * NULL.
+ */
 struct pcapng_name *tap_names(const struct net *net, size_t *ret_n);
 
 int taps_init(struct taps *t, const struct net *net); /* of no link yet */

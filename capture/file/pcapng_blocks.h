@@ -11,7 +11,7 @@ enum {
 	BLOCK_ISB = 5,
 	BLOCK_EPB = 6,
 	BLOCK_DSB = 10,
-	BLOCK_PROCESS = 0x80000001, /* Apple's: a process that packets name by its place among these */
+	BLOCK_PROCESS = 0x80000001, /* Apple's; packets name one by its place among these */
 	BLOCK_SHB = 0x0a0d0d0a, /* the same in both byte orders */
 };
 

@@ -1,13 +1,13 @@
 /*
  * Puts TLS secrets into a pcapng file that is otherwise complete.
  *
- * Theory of operation. A reader decrypts what comes behind the secrets, but which there are is known
- * when the programs have ended. So room is made in front of the packets at the end. Some file systems
- * (ext4, XFS) can insert blocks of their own size into a file without touching what follows: the
- * secrets are padded to such a size with empty lines, the blocks go in where the file system's block
- * with the first packet begins, and what was in that one before the packet is written once more.
- * Elsewhere all that follows is moved, from its end on. The file grows first, so a disk without room
- * for the secrets leaves it as it was.
+ * Theory of operation. A reader decrypts what comes behind the secrets, but which there are is
+ * known when the programs have ended. So room is made in front of the packets at the end. Some
+ * file systems (ext4, XFS) can insert blocks of their own size into a file without touching what
+ * follows: the secrets are padded to such a size with empty lines, the blocks go in where the
+ * file system's block with the first packet begins, and what was in that one before the packet is
+ * written once more. Elsewhere all that follows is moved, from its end on. The file grows first,
+ * so a disk without room for the secrets leaves it as it was.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -130,7 +130,10 @@ static uint8_t *put_field(uint8_t *p, uint32_t v)
 	return p + sizeof(v);
 }
 
-/* Blocks with all secrets, of a size that is a multiple of unit; the last has empty lines at its end. */
+/*
+ * Blocks with all secrets, of a size that is a multiple of unit; the last has empty lines at its
+ * end.
+ */
 static uint8_t *make_blocks(const char *keys, size_t len, size_t unit, size_t *ret_len)
 {
 	size_t total = 0, done, n;

@@ -18,8 +18,8 @@ struct pcapng_writer {
 	uint64_t base; /* file offset of the buffer's start */
 	uint8_t *buf;
 	size_t len, size;
-	uint64_t front;	     /* file offset of the first packet or what belongs to it, once it is there */
-	uint32_t *processes; /* by pcapng_packet.process: number of its block, from 1; 0: not written */
+	uint64_t front; /* file offset of the first packet, or of its process; 0: there is none yet */
+	uint32_t *processes; /* by pcapng_packet.process: its block's number from 1; 0: not written */
 	uint32_t processes_size, n_processes;
 	char *keys;
 	size_t keys_len, keys_size;

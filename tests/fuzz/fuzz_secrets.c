@@ -1,4 +1,7 @@
-/* Fuzzes what hosts' programs may leave as TLS secrets: only whole lines that look like some are kept. */
+/*
+ * Fuzzes what hosts' programs may leave as TLS secrets: only whole lines that look like some are
+ * kept.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 #include "capture/secrets.h"

@@ -16,7 +16,8 @@
 #include "core/units.h"
 #include "tests/lib/frames.h"
 
-#define TAG 0x12300010u
+#define TAG	   0x12300010u
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static struct packet_ids *ids;
 static int64_t now; /* of the packets; a test moves it */
@@ -118,7 +119,9 @@ static void test_same_behind_switches_and_routers(void **state)
 
 static void test_told_apart_by_what_stays(void **state)
 {
-	/* In the IP header its length, number, fragment, protocol, addresses; then ports and all. */
+	/*
+	 * In the IP header its length, number, fragment, protocol, addresses; then ports and all.
+	 */
 	static const int bytes[] = { 17, 18, 19, 20, 21, 23, 26, 33, 34, 36, 38, 45 };
 	struct frame f = datagram(1);
 	uint64_t last = seen(&f, 1);
@@ -221,7 +224,10 @@ static void test_both_ways(void **state)
 	assert_true(seen_from(&f, 1, 0) != id);
 }
 
-/* ARP asks the same again after a second: what was lost meanwhile does not shift the ids for good. */
+/*
+ * ARP asks the same again after a second: what was lost meanwhile does not shift the ids for
+ * good.
+ */
 static void test_equal_packets_and_loss(void **state)
 {
 	struct frame f = arp();
@@ -310,7 +316,8 @@ static void test_cut_and_unknown_bytes(void **state)
 				copy[14] = type == 1 ? 0x4f : type == 2 ? 0x6f : 0;
 			}
 			s = (struct packet_seen){ .link = 1000 * n, .data = copy, .caplen = n,
-						  .len = n + (uint32_t)type, .shaper_id = 4 * n + type,
+						  .len = n + (uint32_t)type,
+						  .shaper_id = 4 * n + (unsigned)type,
 						  .corrupted = true, .flipped = 8 * n - 1 };
 			id = packet_ids_get(ids, &s);
 			s.link++;
@@ -349,10 +356,10 @@ static void test_small_table(void **state)
 
 	rng_open(&r, 1, "packet_id/small");
 	for (unsigned i = 0; i < 200000; i++) {
-		struct frame f = datagram((unsigned)rng_below(&r, 4) ? (unsigned)rng_below(&r, 3) : i);
+		struct frame f = datagram(rng_below(&r, 4) ? (unsigned)rng_below(&r, 3) : i);
 		struct packet_seen s = { .link = (uint32_t)rng_below(&r, 7), .ts = i, .data = f.d,
 					 .caplen = f.len, .len = f.len,
-					 .shaper_id = rng_below(&r, 3) ? 0 : 1 + rng_below(&r, i + 1),
+					 .shaper_id = rng_below(&r, 3) ? 0 : rng_below(&r, i + 1),
 					 .lost = !rng_below(&r, 4), .corrupted = !rng_below(&r, 4),
 					 .flipped = (uint32_t)rng_below(&r, 8 * f.len) };
 
@@ -366,20 +373,20 @@ static void test_small_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_same_behind_switches_and_routers, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_told_apart_by_what_stays, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_links_in_any_order, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reordering_and_loss, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_two_paths, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_equal_packets_keep_their_order, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_both_ways, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_equal_packets_and_loss, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_slow_link, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_duplicates, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_corruption, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cut_and_unknown_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_window, setup, teardown),
+		TEST(test_same_behind_switches_and_routers),
+		TEST(test_told_apart_by_what_stays),
+		TEST(test_links_in_any_order),
+		TEST(test_reordering_and_loss),
+		TEST(test_two_paths),
+		TEST(test_equal_packets_keep_their_order),
+		TEST(test_flood),
+		TEST(test_both_ways),
+		TEST(test_equal_packets_and_loss),
+		TEST(test_slow_link),
+		TEST(test_duplicates),
+		TEST(test_corruption),
+		TEST(test_cut_and_unknown_bytes),
+		TEST(test_window),
 		cmocka_unit_test(test_small_table),
 	};
 

@@ -1,6 +1,6 @@
 /*
- * pcapng's blocks beside packets: interfaces, names, processes; TLS secrets in front of the packets,
- * however these lie in the file, and on a disk without room.
+ * pcapng's blocks beside packets: interfaces, names, processes; TLS secrets in front of the
+ * packets, however these lie in the file, and on a disk without room.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
@@ -74,7 +74,8 @@ static void check_packets(const char *file, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		assert_int_equal(pcapng_next(r, &p, &err), 1);
 		assert_true(p.id == i + 1 && p.ts == i && p.caplen == i % 1500);
-		assert_true(!p.caplen || (p.data[0] == (uint8_t)i && p.data[p.caplen - 1] == (uint8_t)i));
+		assert_true(!p.caplen || p.data[0] == (uint8_t)i);
+		assert_true(!p.caplen || p.data[p.caplen - 1] == (uint8_t)i);
 		assert_memory_equal(p.comment, "xyz", 3);
 	}
 	assert_int_equal(pcapng_next(r, &p, &err), 0);
@@ -210,7 +211,8 @@ static void test_processes(void **state)
 		{ .pid = 9, .process = PCAPNG_PROCESS_MAX - 1, .comm = "a\xff" },
 		{ .pid = 10, .process = 1 },
 	};
-	static const char *const comms[] = { "curl", "wget", "curl", NULL, NULL, "a\xef\xbf\xbd", "" };
+	static const char *const comms[] = { "curl", "wget", "curl", NULL, NULL,
+					     "a\xef\xbf\xbd", "" };
 	const struct pcapng_packet wrong = { .pid = 1, .process = PCAPNG_PROCESS_MAX };
 	_cleanup_err_ struct err err = { 0 };
 	struct pcapng_writer *w = create_here();
@@ -234,7 +236,10 @@ static void test_processes(void **state)
 	pcapng_reader_close(r);
 }
 
-/* Sizes around those of the file system's blocks and of the writer's buffer; both ways to make room. */
+/*
+ * Sizes around those of the file system's blocks and of the writer's buffer; both ways to make
+ * room.
+ */
 static void check_insertion(int fd, const char *file, uint32_t packets, size_t names, size_t lines)
 {
 	_cleanup_free_ struct pcapng_name *list = calloc(names + 1, sizeof(*list));
@@ -261,7 +266,8 @@ static void check_insertion(int fd, const char *file, uint32_t packets, size_t n
 static void test_secrets(void **state)
 {
 	static const uint32_t packets[] = { 0, 1, 100, 9000 };
-	static const size_t names[] = { 0, 1, 165, 166, 400 }, lines[] = { 1, 90, 100, 103, 60000 };
+	static const size_t names[] = { 0, 1, 165, 166, 400 };
+	static const size_t lines[] = { 1, 90, 100, 103, 60000 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(packets); i++)
 		for (size_t j = 0; j < ARRAY_SIZE(names); j++) {
@@ -291,8 +297,8 @@ static void test_no_secrets(void **state)
 }
 
 /*
- * The file is as large as it may be: it stays as it is, and closing it says so. In memory, for a limit
- * does not keep a file system from inserting blocks.
+ * The file is as large as it may be: it stays as it is, and closing it says so. In memory, for a
+ * limit does not keep a file system from inserting blocks.
  */
 static void test_no_room_for_secrets(void **state)
 {
