@@ -129,10 +129,11 @@ static void print_how_to_open(const char *out)
 	       "  wireshark -o tcp.analyze_sequence_numbers:FALSE -o 'gui.column.format:\"No.\",\"%%m\","
 	       "\"Time\",\"%%t\",\"Source\",\"%%s\",\"Destination\",\"%%d\",\"Protocol\",\"%%p\","
 	       "\"Sender\",\"%%Cus:frame.comment:0:R\",\"Info\",\"%%i\"' %s\n"
+	       "  detnet packets %s --limit 20\n"
 	       "  tshark -r %s -Y ip -c 20 -T fields -e frame.interface_name -e ip.src -e ip.dst -e "
 	       "frame.comment\n"
 	       "  python3 -c 'import pandas as pd; print(pd.read_csv(\"%s/flows.csv\").groupby("
-	       "[\"scenario\", \"label\"]).size())'\n", word, word, out);
+	       "[\"scenario\", \"label\"]).size())'\n", word, word, word, out);
 }
 
 /* "12,345 delivered, 17 lost": what there was none of is left out, but for the delivered ones. */
