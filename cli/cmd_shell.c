@@ -68,7 +68,7 @@ static int run(struct call *call)
 	_cleanup_uses_ struct uses uses = { 0 };
 	_cleanup_(loop_freep) struct loop *loop = NULL;
 	char cwd[PATH_MAX];
-	struct emu_opts opts = { .egress_bpf_fd = -1, .tls_keys = SECRETS_FILE };
+	struct emu_opts opts = { .egress_bpf_fd = -1 };
 	int64_t started = units_now_mono();
 	const uint64_t *seed;
 	struct emu *e;
@@ -79,6 +79,7 @@ static int run(struct call *call)
 	    run_check(call->args[0], seed, &net, &uses, &call->err) || call_need_root(call))
 		return err_exit(&call->err);
 	opts.sealed = uses_attack(&uses);
+	opts.tls_keys = uses.capture.secrets ? SECRETS_FILE : NULL;
 	r = loop_new(&loop);
 	if (r) {
 		err_sys(&call->err, -r, "event loop");
