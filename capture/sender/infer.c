@@ -9,9 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "capture/sender/infer_internal.h"
-#include "capture/sender/process.h"
 #include "core/cleanup.h"
-#include "core/log.h"
 #include "core/units.h"
 #include "emu/emu.h"
 
@@ -20,75 +18,7 @@
 /* A ring may have stamped a packet this much before the watch did. */
 #define STAMP_SLACK NSEC_PER_MSEC
 
-/* ---- what is noted ---- */
-
-static size_t slot_of(const struct infer *i, const struct infer_key *k)
-{
-	uint64_t words[sizeof(*k) / sizeof(uint64_t)], h = 0;
-
-	_Static_assert(sizeof(*k) % sizeof(uint64_t) == 0, "whole words, none of them padding");
-	memcpy(words, k, sizeof(words));
-	for (size_t w = 0; w < ARRAY_SIZE(words); w++)
-		h = process_hash(h ^ words[w]);
-	return h & (i->n_slots - 1);
-}
-
-static int grow(struct infer *i)
-{
-	size_t n = i->n_slots ? 2 * i->n_slots : 4096, old_n = i->n_slots;
-	struct infer_record **old = i->slots, **slots;
-
-	if (i->n_records < i->n_slots)
-		return 0;
-	slots = calloc(n, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	i->slots = slots;
-	i->n_slots = n;
-	for (size_t s = 0; s < old_n; s++) {
-		struct infer_record *r = old[s], *turned = NULL, *next;
-
-		for (; r; r = next) { /* oldest first, so that the youngest comes to lie first again */
-			next = r->next;
-			r->next = turned;
-			turned = r;
-		}
-		for (r = turned; r; r = next) {
-			size_t to = slot_of(i, &r->key);
-
-			next = r->next;
-			r->next = slots[to];
-			slots[to] = r;
-		}
-	}
-	free(old);
-	return 0;
-}
-
-static void note(struct infer *i, const struct infer_key *k, uint32_t owner, uint32_t seq,
-		 int64_t ts)
-{
-	struct infer_record *r = grow(i) < 0 ? NULL : malloc(sizeof(*r));
-	size_t s;
-
-	if (!r)
-		return;
-	s = slot_of(i, k);
-	*r = (struct infer_record){ .key = *k, .owner = owner, .seq = seq, .ts = ts,
-				    .next = i->slots[s] };
-	i->slots[s] = r;
-	i->n_records++;
-}
-
-/* The youngest that is not younger than ts, or NULL. */
-static struct infer_record *noted(const struct infer *i, const struct infer_key *k, int64_t ts)
-{
-	struct infer_record *r = i->n_slots ? i->slots[slot_of(i, k)] : NULL;
-
-	while (r && (memcmp(&r->key, k, sizeof(*k)) || r->ts > ts))
-		r = r->next;
-	return r;
-}
+/* ---- ports that were freed ---- */
 
 static struct infer_key port_key(uint32_t node, uint16_t port)
 {
@@ -101,12 +31,12 @@ static struct infer_key port_key(uint32_t node, uint16_t port)
 void infer_port_freed(struct infer *i, uint32_t node, uint16_t port, int64_t ts)
 {
 	struct infer_key k = port_key(node, port);
-	struct infer_record *r = noted(i, &k, INT64_MAX);
+	struct infer_record *r = infer_noted(i, &k, INT64_MAX);
 
 	if (r)
 		r->ts = ts;
 	else
-		note(i, &k, OWNER_NONE, 0, ts);
+		infer_note(i, &k, OWNER_NONE, 0, ts);
 }
 
 /* Was the record made under a socket that has been closed since? */
@@ -117,31 +47,11 @@ static bool is_stale(const struct infer *i, const struct infer_record *r, uint32
 
 	if (r->key.proto != IPPROTO_UDP)
 		return false;
-	freed = noted(i, &k, INT64_MAX);
+	freed = infer_noted(i, &k, INT64_MAX);
 	return freed && freed->ts > r->ts;
 }
 
 /* ---- who it can be ---- */
-
-static struct diag *diag_of(struct infer *i, uint32_t node)
-{
-	struct infer_node *n = &i->nodes[node];
-	int ns = emu_node_ns(i->emu, node), r;
-
-	if (n->tried)
-		return n->diag;
-	n->tried = true;
-	r = diag_open(ns, &n->diag);
-	if (r < 0) {
-		log_warn("the sockets of %s cannot be asked for: %s", i->net->nodes[node].name,
-			 strerror(-r));
-		return NULL;
-	}
-	r = diag_open_notices(ns);
-	if (r >= 0 && infer_watch_notices(i, node, r) < 0)
-		close(r);
-	return n->diag;
-}
 
 /* Hands programs that were added since to their nodes. */
 static void take_programs(struct infer *i)
@@ -216,7 +126,7 @@ static int ask(struct infer *i, uint32_t node, const struct infer_key *k, bool l
 	       uint32_t *ret)
 {
 	struct diag_socket q = { .family = k->family, .proto = k->proto, .lport = k->sport }, s;
-	struct diag *d = diag_of(i, node);
+	struct diag *d = i->nodes[node].diag;
 	uint32_t id;
 	int r;
 
@@ -340,19 +250,24 @@ static struct infer_key reversed(const struct infer_key *k)
 static void heard_syn(struct infer *i, int64_t ts, uint32_t node, const struct packet *p,
 		      const struct infer_key *k)
 {
-	const struct infer_record *r = noted(i, k, INT64_MAX);
+	const struct infer_record *r = infer_noted(i, k, INT64_MAX);
 	struct infer_key back = reversed(k);
+	struct infer_record *answer;
 	uint32_t addr, ifc;
 
 	if (r && r->seq == p->seq)
 		return;
-	note(i, k, sender(i, node, k), p->seq, ts);
+	infer_note(i, k, sender(i, node, k), p->seq, ts);
 	if (p->family != AF_INET)
 		return;
 	memcpy(&addr, p->dst, sizeof(addr));
 	ifc = net_find_addr(i->net, ntohl(addr));
-	if (ifc != NET_NONE)
-		note(i, &back, answerer(i, i->net->ifaces[ifc].node, &back), p->seq, ts);
+	if (ifc == NET_NONE)
+		return;
+	ifc = i->net->ifaces[ifc].node;
+	answer = infer_note(i, &back, answerer(i, ifc, &back), p->seq, ts);
+	if (answer)
+		answer->refused = answer->owner == OWNER_KERNEL(ifc);
 }
 
 static uint32_t other_end(const struct infer *i, int ifindex)
@@ -380,16 +295,16 @@ void infer_heard(struct infer *i, int64_t ts, int ifindex, const uint8_t *data, 
 			heard_syn(i, ts, node, &p, &k);
 		return;
 	}
-	r = noted(i, &k, INT64_MAX);
+	r = infer_noted(i, &k, INT64_MAX);
 	if (p.proto == IPPROTO_UDP) {
 		if (!r || is_stale(i, r, node))
-			note(i, &k, sender(i, node, &k), 0, ts);
+			infer_note(i, &k, sender(i, node, &k), 0, ts);
 	} else {
 		/* Without ports the next may be of another program. */
 		uint32_t owner = sender(i, node, &k);
 
 		if (!r || r->owner != owner)
-			note(i, &k, owner, 0, ts);
+			infer_note(i, &k, owner, 0, ts);
 	}
 }
 
@@ -402,27 +317,38 @@ static uint32_t late(struct infer *i, int64_t ts, uint32_t node, const struct pa
 	if (p->proto == IPPROTO_TCP && p->has_tcp && p->flags & TCP_RST)
 		return OWNER_KERNEL(node);
 	owner = sender(i, node, k);
-	note(i, k, owner, 0, ts);
+	infer_note(i, k, owner, 0, ts);
 	return owner;
+}
+
+/* Who closed a listener before it was asked for is known by the answer, which is no reset. */
+static uint32_t answered(struct infer *i, uint32_t node, const struct packet *p,
+			 struct infer_record *r)
+{
+	if (r->refused && p->has_tcp && !(p->flags & TCP_RST)) {
+		r->owner = only_program(i, node);
+		r->refused = false;
+	}
+	return r->owner;
 }
 
 static uint32_t owner_of(struct infer *i, int64_t ts, uint32_t node, const struct packet *p)
 {
 	struct infer_key k = p->later_fragment ? fragment_key(p) : key_of(p);
-	const struct infer_record *r = noted(i, &k, ts + STAMP_SLACK);
+	struct infer_record *r = infer_noted(i, &k, ts + STAMP_SLACK);
 	uint32_t owner;
 
 	if (r)
-		owner = r->owner;
+		owner = answered(i, node, p, r);
 	else if (p->later_fragment)
 		return OWNER_KERNEL(node);
 	else
 		owner = late(i, ts, node, p, &k);
 	if (p->fragment && !p->later_fragment) {
 		k = fragment_key(p);
-		r = noted(i, &k, INT64_MAX);
+		r = infer_noted(i, &k, INT64_MAX);
 		if (!r || r->owner != owner)
-			note(i, &k, owner, 0, ts);
+			infer_note(i, &k, owner, 0, ts);
 	}
 	return owner;
 }
@@ -439,7 +365,7 @@ uint32_t infer_owner(struct infer *i, int64_t ts, uint32_t from, const uint8_t *
 		return OWNER_KERNEL(node);
 	pthread_mutex_lock(&i->lock);
 	k = key_of(&p);
-	if (!p.later_fragment && !noted(i, &k, ts + STAMP_SLACK))
+	if (!p.later_fragment && !infer_noted(i, &k, ts + STAMP_SLACK))
 		infer_watch_catch_up(i);
 	owner = owner_of(i, ts, node, &p);
 	pthread_mutex_unlock(&i->lock);
@@ -448,7 +374,24 @@ uint32_t infer_owner(struct infer *i, int64_t ts, uint32_t from, const uint8_t *
 
 /* ---- its life ---- */
 
-static int set_up(struct infer *i)
+/* Before there is anything to ask: entering a namespace takes longer than many a connection. */
+static int open_node(struct infer *i, uint32_t node, struct err *err)
+{
+	int ns = emu_node_ns(i->emu, node), fd;
+	int r = diag_open(ns, &i->nodes[node].diag);
+
+	if (r < 0)
+		return err_sys(err, -r, "the sockets of %s cannot be asked for",
+			       i->net->nodes[node].name);
+	fd = diag_open_notices(ns);
+	r = fd < 0 ? fd : infer_watch_notices(i, node, fd);
+	if (fd >= 0 && r < 0)
+		close(fd);
+	return r < 0 ? err_sys(err, -r, "no notices of the sockets of %s",
+			       i->net->nodes[node].name) : 0;
+}
+
+static int set_up(struct infer *i, struct err *err)
 {
 	const struct net *net = i->net;
 	int r = 0;
@@ -458,7 +401,23 @@ static int set_up(struct infer *i)
 		return -ENOMEM;
 	for (uint32_t n = 0; n < net->n_ifaces && r == 0; n++)
 		r = idmap_put(&i->by_mac, mac_key(net->ifaces[n].mac), n);
-	return r;
+	if (r == 0)
+		r = infer_watch_open(i, err);
+	for (uint32_t n = 0; n < net->n_nodes && r == 0; n++)
+		if (node_kinds[net->nodes[n].kind].has_ns)
+			r = open_node(i, n, err);
+	return r < 0 ? r : infer_watch_start(i, err);
+}
+
+/* The watch, which runs before others, must not wait for a capture thread that has to wait for these. */
+static void init_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t a;
+
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(lock, &a);
+	pthread_mutexattr_destroy(&a);
 }
 
 int infer_open(struct emu *e, struct owners *owners, struct infer **ret, struct err *err)
@@ -472,16 +431,13 @@ int infer_open(struct emu *e, struct owners *owners, struct infer **ret, struct 
 	i->net = emu_net(e);
 	i->owners = owners;
 	i->epoll_fd = i->stop_fd = -1;
-	pthread_mutex_init(&i->lock, NULL);
-	r = set_up(i);
-	if (r == 0) {
-		owners_set_inferred(owners);
-		r = infer_watch_open(i, err);
-	}
+	init_lock(&i->lock);
+	r = set_up(i, err);
 	if (r < 0) {
 		infer_close(i);
 		return r;
 	}
+	owners_set_inferred(owners);
 	*ret = i;
 	return 0;
 }
@@ -491,15 +447,7 @@ void infer_close(struct infer *i)
 	if (!i)
 		return;
 	infer_watch_close(i);
-	for (size_t s = 0; s < i->n_slots; s++) {
-		struct infer_record *next;
-
-		for (struct infer_record *r = i->slots[s]; r; r = next) {
-			next = r->next;
-			free(r);
-		}
-	}
-	free(i->slots);
+	infer_forget(i);
 	for (size_t n = 0; i->nodes && n < i->net->n_nodes; n++) {
 		diag_close(i->nodes[n].diag);
 		free(i->nodes[n].running);

@@ -24,14 +24,13 @@ struct infer_record {
 	struct infer_key key;
 	uint32_t owner;
 	uint32_t seq; /* of the SYN */
+	bool refused; /* nobody was found who would answer it; owner is the kernel */
 	int64_t ts;
 	struct infer_record *next; /* in its slot, younger ones first */
 };
 
-/* What is open for a node, once it was asked about. */
 struct infer_node {
-	struct diag *diag;
-	bool tried;
+	struct diag *diag; /* NULL: it has no sockets of its own */
 	/* Programs that may still run, by their numbers; and the youngest of all. */
 	uint32_t *running;
 	size_t n_running;
@@ -61,6 +60,13 @@ struct infer {
 	pthread_mutex_t lock; /* of all above but what never changes */
 };
 
+/* infer_note.c; with the lock held. The record stays the infer's; NULL without memory. */
+struct infer_record *infer_note(struct infer *i, const struct infer_key *k, uint32_t owner,
+				uint32_t seq, int64_t ts);
+/* The youngest that is not younger than ts, or NULL. */
+struct infer_record *infer_noted(const struct infer *i, const struct infer_key *k, int64_t ts);
+void infer_forget(struct infer *i); /* all */
+
 /* infer.c; with the lock held. */
 void infer_heard(struct infer *i, int64_t ts, int ifindex, const uint8_t *data, uint32_t caplen,
 		 uint32_t len);
@@ -68,6 +74,7 @@ void infer_port_freed(struct infer *i, uint32_t node, uint16_t port, int64_t ts)
 
 /* infer_watch.c */
 int infer_watch_open(struct infer *i, struct err *err);
+int infer_watch_start(struct infer *i, struct err *err); /* the thread */
 void infer_watch_close(struct infer *i);
 int infer_watch_notices(struct infer *i, uint32_t node, int fd); /* takes fd over, if 0 */
 /* Takes in what the packet sockets hold by now; with the lock held. */

@@ -257,10 +257,15 @@ int infer_watch_open(struct infer *i, struct err *err)
 	    epoll_ctl(i->epoll_fd, EPOLL_CTL_ADD, i->stop_fd, &ev) < 0)
 		return err_sys(err, errno, "cannot watch for new connections");
 	r = add_all_packets(i);
-	if (r == 0)
-		r = -pthread_create(&i->thread, NULL, watch, i);
-	if (r < 0)
-		return err_sys(err, -r, "cannot watch for new connections");
+	return r < 0 ? err_sys(err, -r, "cannot watch for new connections") : 0;
+}
+
+int infer_watch_start(struct infer *i, struct err *err)
+{
+	int r = pthread_create(&i->thread, NULL, watch, i);
+
+	if (r)
+		return err_sys(err, r, "cannot watch for new connections");
 	i->running = true;
 	run_first(i->thread);
 	return 0;
