@@ -1,15 +1,15 @@
 /*
- * What the rungs that know the process have for its sockets: who is written into a socket's storage, and
- * the egress program, which reads it from there.
+ * What the rungs that know the process have for its sockets: who is written into a socket's
+ * storage, and the egress program, which reads it from there.
  *
- * Theory of operation. Three kinds of packets, three answers.
- * A datagram, be it of UDP, a ping or a raw socket, is in the context of its sendmsg(2) when it leaves IP,
- * but may wait for ARP after that. So there the sender is noted in the packet's mark, which the egress program
- * turns into the tag and clears. A mark of the program's own is left alone; then it is the socket's last sender.
- * A frame of a packet socket is in the context of its sender at egress.
- * TCP sends when it can, in anybody's context. Each hand that a socket passes into while bytes may wait in its
- * queue is kept with the sequence number at which its bytes begin, so each segment, sent again or not,
- * carries who wrote its first byte.
+ * Theory of operation. Three kinds of packets, three answers. A datagram, be it of UDP, a ping or
+ * a raw socket, is in the context of its sendmsg(2) when it leaves IP, but may wait for ARP after
+ * that. So there the sender is noted in the packet's mark, which the egress program turns into the
+ * tag and clears. A mark of the program's own is left alone; then it is the socket's last sender.
+ * A frame of a packet socket is in the context of its sender at egress. TCP sends when it can, in
+ * anybody's context. Each hand that a socket passes into while bytes may wait in its queue is kept
+ * with the sequence number at which its bytes begin, so each frame that TCP hands down, sent again or
+ * not, carries who wrote its first byte.
  */
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0 */
 #ifndef CAPTURE_SOCKET_BPF_H
@@ -72,22 +72,14 @@ static __always_inline void store_owner(void *sk, __u32 owner)
 }
 
 /*
- * The current process, which is owner, is about to write to a TCP socket, which it has locked. The egress
- * program empties the list at the same time, when nothing of an older hand is left to be sent.
+ * A TCP socket passes from one hand to the next; the egress program may be emptying the list
+ * meanwhile.
  */
-static __always_inline void store_writer(struct sock *sk, __u32 owner)
+static __always_inline void add_hand(struct sock *sk, __u32 before, __u32 owner)
 {
-	__u32 *stored = bpf_sk_storage_get(&socket_owner, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	struct hands *hands;
-	__u32 before, seq, n;
+	struct hands *hands = bpf_sk_storage_get(&socket_hands, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	__u32 seq, n;
 
-	if (!stored || *stored == (owner | OWNER_WROTE))
-		return;
-	before = *stored;
-	*stored = owner | OWNER_WROTE;
-	if (!(before & OWNER_WROTE))
-		return;
-	hands = bpf_sk_storage_get(&socket_hands, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!hands)
 		return;
 	seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
@@ -99,13 +91,32 @@ static __always_inline void store_writer(struct sock *sk, __u32 owner)
 			return;
 	}
 	hands->at[0].seq = seq - (1u << 30);
-	hands->at[0].owner = before & OWNER_MASK;
+	hands->at[0].owner = before;
 	hands->at[1].seq = seq;
 	hands->at[1].owner = owner;
 	__sync_lock_test_and_set(&hands->n, 2);
 }
 
-/* A process has accepted or read a socket: its acknowledgements are that process's, if nobody wrote. */
+/*
+ * The current process, which is owner, is about to write to a TCP socket, which it has locked. The
+ * older bytes may leave on another processor at this moment: so its owner changes after the hands,
+ * and egress reads them the other way round.
+ */
+static __always_inline void store_writer(struct sock *sk, __u32 owner)
+{
+	__u32 *stored = bpf_sk_storage_get(&socket_owner, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!stored || *stored == (owner | OWNER_WROTE))
+		return;
+	if (*stored & OWNER_WROTE)
+		add_hand(sk, *stored & OWNER_MASK, owner);
+	*(volatile __u32 *)stored = owner | OWNER_WROTE;
+}
+
+/*
+ * A process has accepted or read a socket: its acknowledgements are that process's, if nobody
+ * wrote.
+ */
 static __always_inline void store_reader(struct sock *sk, __u32 owner)
 {
 	__u32 *stored = bpf_sk_storage_get(&socket_owner, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -194,28 +205,33 @@ static __always_inline bool read_seq(struct __sk_buff *skb, __u32 *ret)
 	return true;
 }
 
-/* Who wrote a segment's first byte, where a socket has had several hands; OWNER_NONE: its last. */
+/* Who wrote a frame's first byte; what is older than all hands that are kept has the oldest. */
 static __always_inline __u32 writer_of(struct __sk_buff *skb, struct bpf_sock *sk)
 {
+	__u32 *stored = bpf_sk_storage_get(&socket_owner, sk, 0, 0);
+	__u32 owner = stored ? *(volatile __u32 *)stored & OWNER_MASK : OWNER_NONE, n, seq, i;
 	struct hands *hands = bpf_sk_storage_get(&socket_hands, sk, 0, 0);
 	struct bpf_tcp_sock *tp;
-	__u32 n, seq, i;
 
-	if (!hands || !hands->n || !read_seq(skb, &seq))
-		return OWNER_NONE;
+	if (!hands)
+		return owner;
 	n = hands->n;
+	if (!n || !read_seq(skb, &seq))
+		return owner;
 	tp = bpf_tcp_sock(sk);
 	if (tp && (__s32)(tp->snd_una - hands->at[(n - 1) % HANDS].seq) >= 0) {
+		owner = hands->at[(n - 1) % HANDS].owner;
 		__sync_val_compare_and_swap(&hands->n, n, 0);
-		return OWNER_NONE;
+		return owner;
 	}
 	for (i = 1; i <= HANDS && i <= n; i++) {
 		struct hand *h = &hands->at[(n - i) % HANDS];
 
+		owner = h->owner;
 		if ((__s32)(seq - h->seq) >= 0)
-			return h->owner;
+			break;
 	}
-	return OWNER_NONE;
+	return owner;
 }
 
 static __always_inline __u32 sender_of(struct __sk_buff *skb)
