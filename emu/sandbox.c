@@ -27,6 +27,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/if_packet.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -82,6 +83,23 @@ static int refuse_all(scmp_filter_ctx ctx)
 	return 0;
 }
 
+/*
+ * Ways for a frame to reach an interface past its egress hook, where the sender is written on it:
+ * the capture could not say whose it is. The option answers as an older kernel does, which programs
+ * know what to do about; the family as AF_VSOCK does, as one socketcall() can have one answer only.
+ */
+static int refuse_bypass(scmp_filter_ctx ctx)
+{
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+				 SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_XDP));
+
+	if (r < 0)
+		return r;
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(setsockopt), 2,
+				SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, SOL_PACKET),
+				SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, PACKET_QDISC_BYPASS));
+}
+
 static int refuse_some(scmp_filter_ctx ctx)
 {
 	/* The kernel takes 32 bits of an ioctl's request: more, and high bits evade the filter. */
@@ -106,8 +124,9 @@ static int refuse_some(scmp_filter_ctx ctx)
 	if (r < 0)
 		return r;
 	/* A virtual machine's sockets to its hypervisor leave every network namespace. */
-	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-				SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_VSOCK));
+	r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+			     SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_VSOCK));
+	return r < 0 ? r : refuse_bypass(ctx);
 }
 
 /* libseccomp writes a program to a file only; a memfd is one. */

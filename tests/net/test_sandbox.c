@@ -1,6 +1,7 @@
 /* Tries, inside a host, each thing that a host may not do, and what its limits stop. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/net/host_fixture.h"
+#include <linux/if_packet.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -184,6 +185,22 @@ static int try_vsock(const char *arg)
 	return socket(AF_VSOCK, SOCK_STREAM, 0);
 }
 
+/* Ways past the egress hook, where the sender of a frame is written on it. */
+static int try_xdp(const char *arg)
+{
+	return socket(AF_XDP, SOCK_RAW, 0);
+}
+
+static int try_qdisc_bypass(const char *arg)
+{
+	_cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW, 0);
+	int one = 1;
+
+	if (fd < 0)
+		return -1;
+	return setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
+}
+
 static int try_sethostname(const char *arg)
 {
 	return sethostname("x", 1);
@@ -257,6 +274,8 @@ static const struct {
 	{ "tiocsti_high", NULL, try_tiocsti_high, EPERM, 0 },
 	{ "tioclinux", NULL, try_tioclinux, EPERM, 0 },
 	{ "vsock", NULL, try_vsock, EPERM, 0 },
+	{ "xdp", NULL, try_xdp, EPERM, 0 },
+	{ "qdisc_bypass", NULL, try_qdisc_bypass, ENOPROTOOPT, 0 },
 	{ "sethostname", NULL, try_sethostname, EPERM, 0 },
 	{ "sysctl", "/proc/sys/kernel/printk", try_write, EROFS, 0 },
 	{ "core_pattern", "/proc/sys/kernel/core_pattern", try_write, EROFS, 0 },
