@@ -1,199 +1,185 @@
 /*
- * Traffic that carries its own truth: every payload says which host and process wrote it.
+ * Traffic that carries its own truth: every payload says which host, program and process wrote it,
+ * and by what kind of socket and call. tests/e2e/oracle.py compares each with what the capture
+ * says.
  *
- *	oracle serve			TCP 7001: workers share a listener and answer what they read
- *					TCP 7002: a child is forked for each connection and speaks first
- *					UDP 7003: workers share a socket and answer
- *	oracle talk SERVER EXCHANGES	forked workers do that many short connections and datagrams
- *
- * A payload is "host=NAME pid=N\n", the pid as getpid(2) says it in the host. tests/e2e/oracle.py
- * compares each with what the capture says of the packet.
+ *	oracle serve				see enum port
+ *	oracle talk SERVER ROUNDS WORKERS	forked workers go through every kind so often
+ *	oracle flight SERVER N WORKERS		N TCP connections are open before the first write
+ *	oracle short SERVER N WORKERS		N times connect, write, close
+ *	oracle put FD KIND			one line to an inherited socket, after an exec
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <arpa/inet.h>
-#include <err.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "oracle.h"
 
-#define WORKERS	   20
-#define PORT_SHARE 7001
-#define PORT_FORK  7002
-#define PORT_UDP   7003
+int program;
 
-static void say_who(char *buf, size_t size)
+void say(char line[LINE], const char *kind)
 {
-	char name[64];
+	char name[64], text[LINE];
+	int n;
 
 	gethostname(name, sizeof(name));
-	snprintf(buf, size, "host=%s pid=%d\n", name, getpid());
+	n = snprintf(text, sizeof(text), "host=%s program=%d pid=%d kind=%s", name, program,
+		     getpid(), kind);
+	if (n >= LINE)
+		errx(1, "too long for a line: %s", text);
+	memset(line, ' ', LINE);
+	memcpy(line, text, (size_t)n);
+	line[LINE - 1] = '\n';
 }
 
-static struct sockaddr_in address(const char *ip, int port)
+struct sockaddr_in address(const char *ip, int port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 
 	if (inet_pton(AF_INET, ip, &a.sin_addr) != 1)
 		errx(2, "not an address: %s", ip);
 	return a;
 }
 
-static int bound(int type, int port)
+int bound(int family, int type, int port)
 {
-	struct sockaddr_in a = address("0.0.0.0", port);
-	int fd = socket(AF_INET, type, 0);
+	/* One that takes IPv6 takes IPv4 too. */
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	struct sockaddr_in a4 = address("0.0.0.0", port);
+	int fd = socket(family, type, 0), one = 1;
 
-	if (fd < 0 || bind(fd, (void *)&a, sizeof(a)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(fd, family == AF_INET6 ? (void *)&a6 : (void *)&a4,
+		 family == AF_INET6 ? sizeof(a6) : sizeof(a4)) < 0)
 		err(1, "port %d", port);
 	return fd;
 }
 
-static void put(int fd)
+int connected(const struct sockaddr *to, int type)
 {
-	char who[128];
+	int fd = socket(to->sa_family, type, 0);
+	socklen_t len = to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+						    sizeof(struct sockaddr_in);
 
-	say_who(who, sizeof(who));
-	if (write(fd, who, strlen(who)) < 0)
-		err(1, "write");
-}
-
-/* Reads lines until there are so many of them. */
-static void get_lines(int fd, int lines)
-{
-	char c;
-
-	while (lines && read(fd, &c, 1) == 1)
-		lines -= c == '\n';
-	if (lines)
-		errx(1, "the other end closed early");
-}
-
-static void share_worker(int listener)
-{
-	for (;;) {
-		int fd = accept(listener, NULL, NULL);
-
-		if (fd < 0)
-			err(1, "accept");
-		get_lines(fd, 1);
-		put(fd);
-		close(fd);
-	}
-}
-
-static void udp_worker(int fd)
-{
-	for (;;) {
-		char buf[256], who[128];
-		struct sockaddr_in from;
-		socklen_t len = sizeof(from);
-
-		if (recvfrom(fd, buf, sizeof(buf), 0, (void *)&from, &len) < 0)
-			err(1, "recvfrom");
-		say_who(who, sizeof(who));
-		if (sendto(fd, who, strlen(who), 0, (void *)&from, len) < 0)
-			err(1, "sendto");
-	}
-}
-
-static void fork_server(int listener)
-{
-	signal(SIGCHLD, SIG_IGN);
-	for (;;) {
-		int fd = accept(listener, NULL, NULL);
-
-		if (fd < 0)
-			err(1, "accept");
-		if (fork() == 0) {
-			put(fd); /* a banner: nothing was read on this socket before */
-			get_lines(fd, 1);
-			put(fd);
-			_exit(0);
-		}
-		close(fd);
-	}
-}
-
-static void serve(void)
-{
-	int udp = bound(SOCK_DGRAM, PORT_UDP), share = bound(SOCK_STREAM, PORT_SHARE),
-	    forked = bound(SOCK_STREAM, PORT_FORK);
-
-	for (int i = 0; i < WORKERS; i++)
-		if (fork() == 0)
-			udp_worker(udp);
-	if (listen(share, 1024) < 0)
-		err(1, "listen");
-	for (int i = 0; i < WORKERS; i++)
-		if (fork() == 0)
-			share_worker(share);
-	if (listen(forked, 1024) < 0)
-		err(1, "listen");
-	fork_server(forked);
-}
-
-static void talk_tcp(const char *server, int port, int lines_first)
-{
-	struct sockaddr_in a = address(server, port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (void *)&a, sizeof(a)) < 0)
+	if (fd < 0 || connect(fd, to, len) < 0)
 		err(1, "connect");
-	get_lines(fd, lines_first);
-	put(fd);
-	get_lines(fd, 1);
-	close(fd);
+	return fd;
 }
 
-/* On its own socket it waits for the answer; on the shared one any worker may get it, so nobody waits. */
-static void talk_udp(const char *server, int shared)
+void put(int fd, const char *kind)
 {
-	struct sockaddr_in a = address(server, PORT_UDP);
-	int fd = shared >= 0 ? shared : socket(AF_INET, SOCK_DGRAM, 0);
-	char who[128], buf[256];
+	char line[LINE];
 
-	say_who(who, sizeof(who));
-	if (sendto(fd, who, strlen(who), 0, (void *)&a, sizeof(a)) < 0)
-		err(1, "sendto");
-	if (shared >= 0)
-		return;
-	if (recv(fd, buf, sizeof(buf), 0) < 0)
-		err(1, "recv");
-	close(fd);
+	say(line, kind);
+	if (write(fd, line, sizeof(line)) != sizeof(line))
+		err(1, "%s: write", kind);
 }
 
-static void talk(const char *server, int exchanges)
+void get_lines(int fd, int lines)
 {
-	int shared = socket(AF_INET, SOCK_DGRAM, 0), failed = 0, status;
+	size_t left = (size_t)lines * LINE;
+	char buf[4096];
 
-	for (int w = 0; w < WORKERS; w++) {
-		if (fork() != 0)
-			continue;
-		for (int i = w; i < exchanges; i += WORKERS) {
-			talk_tcp(server, i & 1 ? PORT_SHARE : PORT_FORK, i & 1 ? 0 : 1);
-			talk_udp(server, i & 1 ? -1 : shared);
-		}
-		_exit(0);
+	while (left) {
+		ssize_t n = read(fd, buf, left < sizeof(buf) ? left : sizeof(buf));
+
+		if (n < 0)
+			err(1, "read");
+		if (n == 0)
+			errx(1, "the other end closed early");
+		left -= (size_t)n;
 	}
+}
+
+pid_t child(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(1, "fork");
+	return pid;
+}
+
+void wait_children(void)
+{
+	int status, failed = 0;
+
 	while (wait(&status) > 0)
 		failed += status != 0;
 	if (failed)
-		errx(1, "%d workers failed", failed);
-	printf("all %d exchanges done\n", exchanges);
+		errx(1, "%d children failed", failed);
+}
+
+/* One byte goes with it, for a message of no bytes would carry no control data. */
+union control {
+	char buf[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+void pass_fd(int channel, int fd)
+{
+	union control control = { 0 };
+	char one = 1;
+	struct iovec byte = { .iov_base = &one, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &byte, .msg_iovlen = 1, .msg_control = control.buf,
+			      .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	if (sendmsg(channel, &msg, 0) != 1)
+		err(1, "pass a socket");
+}
+
+int take_fd(int channel)
+{
+	union control control;
+	char got;
+	struct iovec byte = { .iov_base = &got, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &byte, .msg_iovlen = 1, .msg_control = control.buf,
+			      .msg_controllen = sizeof(control.buf) };
+	int fd;
+
+	if (recvmsg(channel, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
+		errx(1, "no socket was passed");
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "serve") == 0)
+	struct rlimit files;
+
+	program = getpid();
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (argc == 2 && strcmp(argv[1], "serve") == 0) {
 		serve();
-	else if (argc == 4 && strcmp(argv[1], "talk") == 0)
-		talk(argv[2], atoi(argv[3]));
-	else
-		errx(2, "usage: oracle serve | oracle talk SERVER EXCHANGES");
+	} else if (argc == 5 && strcmp(argv[1], "talk") == 0) {
+		refuse_all();
+		talk_unresolved(argv[2]);
+		talk(argv[2], atoi(argv[3]), atoi(argv[4]));
+		printf("all %s rounds done\n", argv[3]);
+	} else if (argc == 5 && strcmp(argv[1], "flight") == 0) {
+		talk_flight(argv[2], atoi(argv[3]), atoi(argv[4]));
+		printf("all %s connections done\n", argv[3]);
+	} else if (argc == 5 && strcmp(argv[1], "short") == 0) {
+		talk_short(argv[2], atoi(argv[3]), atoi(argv[4]));
+		printf("all %s connections done\n", argv[3]);
+	} else if (argc == 5 && strcmp(argv[1], "put") == 0) {
+		program = atoi(argv[4]);
+		put(atoi(argv[2]), argv[3]);
+	} else {
+		errx(2, "usage: oracle serve | oracle talk|flight|short SERVER N WORKERS");
+	}
 	return 0;
 }

@@ -1,2 +1,2 @@
 #!/bin/sh
-exec "$scenario_dir/oracle" talk "$server" "$exchanges"
+exec "$scenario_dir/oracle" talk "$server" "$rounds" "$workers"

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec "$scenario_dir/oracle" short "$server" "$connections" "$workers"
