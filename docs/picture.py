@@ -12,8 +12,8 @@ import tempfile
 
 FONT, LINE, CHAR, PAD = 12.5, 17, 7.53, 14
 COLOURS = {"benign": "#e7f3e8", "attack": "#fbe3df", "": "#ffffff"}
-COLUMNS = [("No.", 7), ("Time", 10), ("Source", 11), ("Destination", 12), ("Protocol", 9), ("Info", 32),
-           ("Sender", 70)]
+COLUMNS = [("No.", 7), ("Time", 10), ("Source", 11), ("Destination", 12), ("Protocol", 9), ("Info", 26),
+           ("Sender", 84)]
 ROWS_EACH = 3
 
 
