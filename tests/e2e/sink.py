@@ -28,7 +28,7 @@ switch = s1
 server  = srv
 clients = h1 h2
 every   = 700ms
-count   = 3
+count   = {count}
 
 [capture]
 {capture}
@@ -60,7 +60,7 @@ sys.exit(n != int(sys.argv[2]) << 10)' "$server" {kib}
 """
 
 
-def experiment(folder, capture, kib=300, network="", check=True, duration="3s"):
+def experiment(folder, capture, kib=300, count=3, network="", check=True, duration="3s"):
     """Runs the scenario; what detnet said, and the output folder."""
     folder = pathlib.Path(folder)
     scenario = folder / "scenarios" / "bulk"
@@ -69,7 +69,8 @@ def experiment(folder, capture, kib=300, network="", check=True, duration="3s"):
         (scenario / name).write_text(text.replace("{kib}", str(kib)))
         (scenario / name).chmod(0o755)
     topo = folder / "lab.ini"
-    topo.write_text(TOPO.format(path=folder / "scenarios", capture=capture, network=network))
+    topo.write_text(TOPO.format(path=folder / "scenarios", capture=capture, network=network,
+                                count=count))
     return lab.run(topo, folder / "out", "--duration", duration, check=check), folder / "out"
 
 
@@ -165,26 +166,26 @@ def check_offload(tmp):
 
 
 def check_full(tmp):
-    """On a disk of 12 MB the capture of 6 x 20 MB ends, and the rest of the run in order."""
+    """On a disk of 12 MB the capture of 80 x 20 MB ends, and the rest of the run in order."""
     before = lab.state()
     small = tmp / "small"
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "detnet-test", str(small)], check=True)
     try:
         folder = small / "run"
-        r, out = experiment(folder, "", kib=20000, check=False, duration="60s")
+        r, out = experiment(folder, "", kib=20000, count=40, check=False, duration="60s")
         assert r.returncode == 4, (r.returncode, r.stdout, r.stderr)
         assert "the capture could not be written whole: No space left on device" in r.stderr, r.stderr
         packets = records(out / "capture.pcapng", "frame.comment")
         manifest = lab.manifest(out)
-        assert manifest["capture_error"] == "No space left on device" and manifest["stopped_early"]
+        assert manifest["capture_error"] == "No space left on device" and manifest["stopped_early"], manifest
         assert manifest["counts"]["unwritten"] > 0
         assert 5000 < len(packets) <= manifest["counts"]["packets"]
         assert all(r[0] for r in packets)
         flows = lab.table(out / "flows.csv")
         assert flows and all(None not in f.values() for f in flows)
         ends = [a["outcome"] for a in lab.table(out / "activities.csv")]
-        assert len(ends) == 6 and all(ends), ends
+        assert len(ends) == 80 and all(ends) and "skipped:stopped" in ends, ends
         assert lab.table(out / "owners.csv")
     finally:
         subprocess.run(["umount", str(small)], check=True)
