@@ -43,8 +43,10 @@ static int add_column(struct packets *p, const struct packet_column *c)
 
 static int parse_fields(struct packets *p)
 {
-	static const char *const table[] = { "since", "iface", "dir", "ends", "proto", "len", "host",
-					     "sender", "task", "activity", "uid" };
+	static const char *const table[] = {
+		"since", "iface", "dir", "ends", "proto", "len",
+		"host", "sender", "task", "activity", "uid",
+	};
 	char *text = (char *)call_value(p->call, "fields");
 	int r = 0;
 
@@ -204,11 +206,13 @@ static int run(struct call *call)
 
 static const struct option_row options[] = {
 	{ .letter = 'f', .name = "filter", .arg = "CONDITIONS", .many = true,
-	  .help = "Only packets for which all hold: FIELD=VALUE or FIELD!=VALUE, apart by spaces; a "
-		  "VALUE may have * and ?." },
-	{ .name = "fields", .arg = "NAMES", .help = "These columns, in this order, apart by commas." },
+	  .help = "Only packets for which all hold: FIELD=VALUE or FIELD!=VALUE, apart by "
+		  "spaces; a VALUE may have * and ?." },
+	{ .name = "fields", .arg = "NAMES",
+	  .help = "These columns, in this order, apart by commas." },
 	{ .name = "csv", .help = "Print CSV, all columns unless --fields says which." },
-	{ .name = "json", .help = "Print an object a line, all columns unless --fields says which." },
+	{ .name = "json",
+	  .help = "Print an object a line, all columns unless --fields says which." },
 	{ .letter = 'n', .name = "limit", .arg = "N", .help = "Stop after so many packets." },
 	{ 0 },
 };
@@ -217,20 +221,22 @@ const struct command cmd_packets = {
 	.name = "packets",
 	.synopsis = "FILE|DIR [--filter CONDITIONS] [--fields NAMES] [--csv|--json] [--limit N]",
 	.brief = "Print the packets of a capture with flow, sender and activity",
-	.help = "Reads a capture, or the whole capture in a run's folder, and prints a line for each packet: its\n"
-		"flow in flows.csv, its sender in owners.csv, its activity in activities.csv. These files are\n"
-		"used where they lie beside the capture; without them a packet's comment says the most of it,\n"
-		"and what nothing says is empty. FILE may be '-', standard input. Root is not needed.\n"
+	.help = "Reads a capture, or the whole capture in a run's folder, and prints a line for\n"
+		"each packet: its flow in flows.csv, its sender in owners.csv, its activity in\n"
+		"activities.csv. These files are used where they lie beside the capture; without\n"
+		"them a packet's comment says the most of it, and what nothing says is empty.\n"
+		"FILE may be '-', standard input. Root is not needed.\n"
 		"\n"
 		"    detnet packets out/lab --limit 20\n"
 		"    detnet packets out/lab --filter 'host=h1 comm=lftp dir=out'\n"
-		"    detnet packets out/lab --filter label=attack --fields time,src,dst,exe,outcome\n"
+		"    detnet packets out/lab --filter label=attack --fields time,src,dst,exe\n"
 		"    detnet packets out/lab/capture.pcapng --csv >packets.csv\n"
 		"\n"
-		"The fields, in the order of --csv and --json (the last four are for people, made of others):\n"
-		"number, time, packet, iface, dir, src, sport, dst, dport, proto, len, uid, community_id, owner,\n"
-		"host, pid, comm, exe, confidence, activity, scenario, sub, class, label, outcome, evidence;\n"
-		"since, ends, sender, task. docs/joins.md has the keys and examples.",
+		"The fields, in the order of --csv and --json (the last four are for people, made\n"
+		"of others): number, time, packet, iface, dir, src, sport, dst, dport, proto,\n"
+		"len, uid, community_id, owner, host, pid, comm, exe, confidence, activity, scenario,\n"
+		"sub, class, label, outcome, evidence; since, ends, sender, task.\n"
+		"docs/joins.md has the keys and examples.",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

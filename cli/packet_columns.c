@@ -65,7 +65,9 @@ get_fn(time)
 
 get_fn(dir)
 {
-	return j->packet->dir == PCAPNG_DIR_OUT ? "out" : j->packet->dir == PCAPNG_DIR_IN ? "in" : NULL;
+	uint32_t dir = j->packet->dir;
+
+	return dir == PCAPNG_DIR_OUT ? "out" : dir == PCAPNG_DIR_IN ? "in" : NULL;
 }
 
 get_fn(src)

@@ -1,6 +1,6 @@
 /*
- * The columns of 'detnet packets': one row of a table each, from which the output, --fields, --filter and
- * the help come.
+ * The columns of 'detnet packets': one row of a table each, from which the output, --fields,
+ * --filter and the help come.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CLI_PACKET_COLUMNS_H

@@ -30,7 +30,7 @@ static void print_cell(const struct packet_table *t, size_t column, const char *
 	fputs(last ? "\n" : "  ", t->f);
 }
 
-/* The text of a cell: clean, for a name in a capture may hold what a terminal takes for a command. */
+/* The text of a cell: clean, for a name may hold what a terminal takes for a command. */
 static char *make_cell(const struct packet_column *c, const struct joined *j)
 {
 	char buf[PACKET_FIELD_SIZE], *cell;

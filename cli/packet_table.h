@@ -1,8 +1,8 @@
 /*
  * The table of 'detnet packets' for people: columns aligned to what the first rows need.
  *
- * A capture may be larger than memory, so only the first rows are looked at before any is printed; a later
- * value that is wider shifts its own line.
+ * A capture may be larger than memory, so only the first rows are looked at before any is
+ * printed; a later value that is wider shifts its own line.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CLI_PACKET_TABLE_H

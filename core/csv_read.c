@@ -72,7 +72,7 @@ static int next_char(struct csv_reader *r)
 	return c;
 }
 
-/* What is behind the opening quote, up to the closing one; then *ret_c is the character behind that. */
+/* What is behind the opening quote, up to the closing one; *ret_c is the character behind that. */
 static int read_quoted(struct csv_reader *r, struct row *w, int *ret_c, struct err *err)
 {
 	for (;;) {

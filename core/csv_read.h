@@ -1,9 +1,10 @@
 /*
- * Reads CSV (RFC 4180) with a header, row by row, as core/csv.h writes it and as spreadsheets save it.
+ * Reads CSV (RFC 4180) with a header, row by row, as core/csv.h writes it and as spreadsheets
+ * save it.
  *
- * Lines may end in LF or CRLF, and a byte order mark in front is passed over. What else is not in the RFC
- * is an error that names its line: a quote in the middle of a field, a quote never closed, a row with more or
- * fewer fields than the header, a NUL.
+ * Lines may end in LF or CRLF, and a byte order mark in front is passed over. What else is not in
+ * the RFC is an error that names its line: a quote in the middle of a field, a quote never
+ * closed, a row with more or fewer fields than the header, a NUL.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CORE_CSV_READ_H

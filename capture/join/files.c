@@ -58,7 +58,10 @@ static int find_in_folder(const char *path, struct join_files *f, struct err *er
 	return r;
 }
 
-/* Where what belongs to a file is: beside it, but one of a host is a folder below (capture_opts.per_host). */
+/*
+ * Where what belongs to a file is: beside it; but a host's own file is a folder below (see
+ * capture_opts.per_host).
+ */
 static char *folder_of(const char *path)
 {
 	_cleanup_free_ char *real = realpath(path, NULL);

@@ -21,8 +21,8 @@ struct join {
 	uint64_t number;
 	int64_t start;
 	/*
-	 * Interfaces by name, so that those of one name are one in all files; what the table calls an
-	 * interface is the number of its name. by_id: of this file.
+	 * Interfaces by name, so that those of one name are one in all files; what the table calls
+	 * an interface is the number of its name. by_id: of this file.
 	 */
 	struct texts names;
 	uint32_t *by_id;

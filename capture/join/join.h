@@ -1,12 +1,14 @@
 /*
  * A capture's packets, each joined with its flow, its sender and its activity.
  *
- * The keys are those that docs/joins.md documents: a packet's comment names its owner, its addresses and
- * time name its flow, the flow's row names its activity. Flows are assembled as the run assembled them,
- * from the same packets in the same order, so their uids are those of flows.csv. What lies beside the
- * capture is used where it is there; what is not is taken from the comments, or stays empty.
+ * The keys are those that docs/joins.md documents: a packet's comment names its owner, its
+ * addresses and time name its flow, the flow's row names its activity. Flows are assembled as the
+ * run assembled them, from the same packets in the same order, so their uids are those of
+ * flows.csv. What lies beside the capture is used where it is there; what is not is taken from
+ * the comments, or stays empty.
  *
- * Memory grows with the tables beside the capture and the flows alive at a time, not with the packets.
+ * Memory grows with the tables beside the capture and the flows alive at a time, not with the
+ * packets.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_JOIN_JOIN_H
@@ -35,7 +37,7 @@ struct joined {
 
 struct join;
 
-/* path: a capture of either format, "-" for standard input, or a run's folder with all its files. */
+/* path: a capture of either format, "-" for standard input, or a run's folder, with all files. */
 int join_open(const char *path, struct join **ret, struct err *err);
 void join_close(struct join *j);
 /* 1 with a packet, 0 at the end, or -errno. */

@@ -159,8 +159,8 @@ static int activity_row(struct source *s)
 }
 
 /* Of a flow's ends in either order. */
-static uint64_t ends_hash(const char *ip_a, const char *port_a, const char *ip_b, const char *port_b,
-			  const char *proto)
+static uint64_t ends_hash(const char *ip_a, const char *port_a, const char *ip_b,
+			  const char *port_b, const char *proto)
 {
 	char a[INET6_ADDRSTRLEN + 8], b[INET6_ADDRSTRLEN + 8];
 
@@ -331,7 +331,8 @@ static __int128 distance(const struct join_flow *f, int64_t ts)
 	return ts < f->first ? (__int128)f->first - ts : ts > f->last ? (__int128)ts - f->last : 0;
 }
 
-const struct join_flow *join_flow_near(const struct join_tables *t, const struct flow *f, int64_t ts)
+const struct join_flow *join_flow_near(const struct join_tables *t, const struct flow *f,
+				       int64_t ts)
 {
 	char ip[2][INET6_ADDRSTRLEN], port[2][8];
 	const struct flow_addr *ends[2] = { &f->orig, &f->resp };

@@ -1,6 +1,6 @@
 /*
- * What lies beside a capture, in memory: the rows of owners.csv, activities.csv and flows.csv by their
- * keys. A file that is not there is an empty table.
+ * What lies beside a capture, in memory: the rows of owners.csv, activities.csv and flows.csv by
+ * their keys. A file that is not there is an empty table.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_JOIN_TABLES_H
@@ -38,9 +38,10 @@ const struct join_owner *join_owner(const struct join_tables *t, uint32_t id);
 const struct join_activity *join_activity(const struct join_tables *t, uint32_t id);
 const struct join_flow *join_flow(const struct join_tables *t, const char *uid);
 /*
- * The row of a flow that was assembled from a part of the run's packets, and so begins later than the
- * run's: of the same ends, the one nearest to ts.
+ * The row of a flow that was assembled from a part of the run's packets, and so begins later than
+ * the run's: of the same ends, the one nearest to ts.
  */
-const struct join_flow *join_flow_near(const struct join_tables *t, const struct flow *f, int64_t ts);
+const struct join_flow *join_flow_near(const struct join_tables *t, const struct flow *f,
+				       int64_t ts);
 
 #endif

@@ -1,4 +1,4 @@
-/* Texts that come again and again (names of hosts, programs, interfaces), each kept once and numbered. */
+/* Texts that come again (names of hosts, programs, interfaces), each kept once and numbered. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_JOIN_TEXTS_H
 #define CAPTURE_JOIN_TEXTS_H

@@ -148,7 +148,7 @@ def test_help_has_every_field():
     fields = r[1].splitlines()[0].split(",")
     words = re.findall(r"\w+", detnet("packets", "--help")[1])
     assert all(f in words for f in fields), fields
-    listed = re.search(r"--json \(.*?\):\n(.*?)\. docs/", detnet("packets", "--help")[1], re.S)
+    listed = re.search(r"made\s+of others\): (.*?)\.\s+docs/", detnet("packets", "--help")[1], re.S)
     check(re.split(r"[,;]\s+", listed[1])[:len(fields)], fields)
 
 

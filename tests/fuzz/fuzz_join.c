@@ -1,6 +1,6 @@
 /*
- * Fuzzes the joining of a capture with the tables beside it. An input is the four files, one behind the
- * other: capture.pcapng, owners.csv, activities.csv, flows.csv, apart by a line "%%".
+ * Fuzzes the joining of a capture with the tables beside it. An input is the four files, one
+ * behind the other: capture.pcapng, owners.csv, activities.csv, flows.csv, apart by a line "%%".
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>

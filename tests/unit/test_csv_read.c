@@ -71,7 +71,8 @@ static void what_is_no_csv_is_named_with_its_line(void **state)
 	check("a,b\n1,\"x\n\ny", "t.csv:4: a quote is never closed\n");
 	check("a,b\n1,\"x\"y\n", "t.csv:2: text behind a closing quote\n");
 	check("a,b\n1,x\"y\"\n", "t.csv:2: a quote inside a field\n");
-	check("a,b\n\"two\nlines\",2\n1\n", "two\nlines|2;t.csv:4: 1 fields where the header has 2\n");
+	check("a,b\n\"two\nlines\",2\n1\n", 
+	      "two\nlines|2;t.csv:4: 1 fields where the header has 2\n");
 	check_len("a,b\n1,\0\n", 8, "t.csv:2: a NUL in the file\n");
 	check_len("a,b\n1,\"\0\"\n", 10, "t.csv:2: a NUL in the file\n");
 }
@@ -109,8 +110,8 @@ static void columns_are_found_by_name(void **state)
 
 static void reads_what_the_writer_writes(void **state)
 {
-	static const char *const fields[] = { "plain", "", "a,b", "say \"hi\"", "two\nlines", "caf\xc3\xa9",
-					      "\"", " ", "tab\there" };
+	static const char *const fields[] = { "plain", "", "a,b", "say \"hi\"", "two\nlines",
+					      "caf\xc3\xa9", "\"", " ", "tab\there" };
 	_cleanup_err_ struct err err = { 0 };
 	_cleanup_free_ char *text = NULL;
 	struct csv_reader *r;

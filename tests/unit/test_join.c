@@ -36,11 +36,12 @@ static void put_file(const char *name, const char *text)
 }
 
 /* A UDP datagram of no payload, of A's port 40 or B's port 53. */
-static void put_packet(struct pcapng_writer *w, uint32_t iface, int64_t ts, uint32_t src, uint32_t dst,
-		       const char *comment)
+static void put_packet(struct pcapng_writer *w, uint32_t iface, int64_t ts, uint32_t src,
+		       uint32_t dst, const char *comment)
 {
 	uint8_t frame[60] = { [12] = 8, [14] = 0x45, [17] = 28, [22] = 64,
-			      [23] = 17, [35] = src == A ? 40 : 53, [37] = dst == A ? 40 : 53, [39] = 8 };
+			      [23] = 17, [35] = src == A ? 40 : 53, [37] = dst == A ? 40 : 53,
+			      [39] = 8 };
 	struct pcapng_packet p = {
 		.iface = iface, .ts = ts, .dir = PCAPNG_DIR_OUT, .id = 7, .caplen = sizeof(frame),
 		.len = sizeof(frame), .data = frame, .comment = comment,
@@ -107,7 +108,8 @@ static void comments_tell_what_no_table_does(void **state)
 	struct join *j;
 	struct joined p;
 
-	put_packet(w, 0, 5 * S, A, B, "host=a pid=3 comm=dig owner=9000 scenario=dns/ask activity=4");
+	put_packet(w, 0, 5 * S, A, B,
+		   "host=a pid=3 comm=dig owner=9000 scenario=dns/ask activity=4");
 	put_packet(w, 1, 5 * S + 9, A, B, "host=a kernel owner=1 confidence=inferred");
 	put_packet(w, 1, 6 * S, B, A, "a person's remark");
 	assert_int_equal(pcapng_close(w, NULL), 0);
@@ -148,11 +150,12 @@ static void tables_beside_it_say_more(void **state)
 	put_file("owners.csv", "owner,host,pid,ppid,start,comm,exe,argv,cgroup,activity\n"
 			       "9000,a,3,1,4.5,dig,/bin/dig,\"dig, +short\",c,4\n"
 			       "9001,b,4,1,4.5,named,/sbin/named,named,c,\n");
-	put_file("activities.csv", "id,scenario,sub,class,client,server,start,end,outcome,inputs,evidence\n"
+	put_file("activities.csv", "id,scenario,sub,class,client,server,start,end,outcome,"
+				   "inputs,evidence\n"
 				   "4,dns,ask,benign,a,b,4.0,6.0,ok,{},\"two\nlines\"\n");
 	assert_true(asprintf(&text,
-			     "ts,uid,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,duration,activity,"
-			     "scenario,sub,class,label\n"
+			     "ts,uid,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,duration,"
+			     "activity,scenario,sub,class,label\n"
 			     "5.000000000,%s,10.0.0.1,40,10.0.0.2,53,udp,1.000000000,4,dns,ask,"
 			     "benign,benign\n", uid) > 0);
 	put_file("flows.csv", text);
@@ -182,10 +185,11 @@ static void a_part_of_a_capture_finds_the_runs_flows(void **state)
 	struct join *j;
 	struct joined p;
 
-	put_file("flows.csv", "uid,ts,duration,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,activity,"
-			      "scenario,sub,class,label\n"
+	put_file("flows.csv", "uid,ts,duration,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,"
+			      "activity,scenario,sub,class,label\n"
 			      "Cfirst,100.0,10.0,10.0.0.1,40,10.0.0.2,53,udp,,,,,\n"
-			      "Csecond,300.0,10.000000001,10.0.0.2,53,10.0.0.1,40,udp,,web,,x,attack\n"
+			      "Csecond,300.0,10.000000001,10.0.0.2,53,10.0.0.1,40,udp,,web,,x,"
+			      "attack\n"
 			      "Cother,0,400,10.0.0.1,41,10.0.0.2,53,udp,,,,,\n");
 	put_packet(w, 1, 109 * S, A, B, NULL);
 	put_packet(w, 1, 110 * S, A, B, NULL);
@@ -252,8 +256,8 @@ static void what_is_wrong_is_named_with_its_line(void **state)
 	put_file("owners.csv", "owner,host,pid,comm,exe,activity\n1,a,0\n");
 	check_error("capture.pcapng", "owners.csv:2: 3 fields where the header has 6");
 	remove(at("owners.csv"));
-	put_file("flows.csv", "uid,ts,duration,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,activity,"
-			      "scenario,sub,class,label\nC,9999999999999,1,,,,,,,,,,\n");
+	put_file("flows.csv", "uid,ts,duration,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,"
+			      "activity,scenario,sub,class,label\nC,9999999999999,1,,,,,,,,,,\n");
 	check_error("capture.pcapng", "flows.csv:2: ts: must be a time in seconds");
 	remove(at("flows.csv"));
 	put_file("not", "a capture");
