@@ -184,6 +184,7 @@ int diag_find(struct diag *d, const struct diag_socket *q, struct diag_socket *r
 	struct found f = { .ret = &s };
 	int r;
 
+	req.id.idiag_if = q->ifindex;
 	req.id.idiag_cookie[0] = req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	if (q->proto != IPPROTO_TCP && q->proto != IPPROTO_UDP) {
 		req.sdiag_protocol = IPPROTO_RAW;

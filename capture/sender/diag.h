@@ -21,6 +21,7 @@ struct diag_socket {
 	uint8_t state;	/* TCP_ESTABLISHED …; of a UDP socket TCP_CLOSE when it is not connected */
 	uint8_t proto;	/* 0: not said */
 	uint16_t lport, rport;
+	uint32_t ifindex; /* of a question about link-local addresses; 0: any */
 	uint8_t local[16], remote[16];
 	uint64_t cookie;
 	uint64_t cgroup; /* id; 0: not said */

@@ -18,6 +18,14 @@
 /* A ring may have stamped a packet this much before the watch did. */
 #define STAMP_SLACK NSEC_PER_MSEC
 
+static uint64_t mac_key(const uint8_t mac[6])
+{
+	uint64_t k = 0;
+
+	memcpy(&k, mac, 6);
+	return k;
+}
+
 /* ---- ports that were freed ---- */
 
 static struct infer_key port_key(uint32_t node, uint16_t port)
@@ -122,6 +130,22 @@ static uint32_t only_program(struct infer *i, uint32_t node)
 	return live < 2 && only ? only : OWNER_KERNEL(node);
 }
 
+/*
+ * A socket with a link-local address (RFC 4291, 2.5.6) is bound to its interface, whose MAC address is in it.
+ * 0 for any other.
+ */
+static uint32_t link_local_iface(const struct infer *i, const struct infer_key *k)
+{
+	const uint8_t *a = k->src;
+	const uint8_t mac[] = { a[8] ^ 2, a[9], a[10], a[13], a[14], a[15] };
+	uint32_t ifc;
+
+	if (k->family != AF_INET6 || a[0] != 0xfe || (a[1] & 0xc0) != 0x80)
+		return 0;
+	ifc = idmap_get(&i->by_mac, mac_key(mac));
+	return ifc == NET_NONE ? 0 : (uint32_t)i->net->ifaces[ifc].ifindex;
+}
+
 static int ask(struct infer *i, uint32_t node, const struct infer_key *k, bool listener,
 	       uint32_t *ret)
 {
@@ -132,6 +156,7 @@ static int ask(struct infer *i, uint32_t node, const struct infer_key *k, bool l
 
 	if (!d)
 		return -ENOENT;
+	q.ifindex = link_local_iface(i, k);
 	memcpy(q.local, k->src, sizeof(q.local));
 	if (!listener) {
 		memcpy(q.remote, k->dst, sizeof(q.remote));
@@ -173,14 +198,6 @@ static uint32_t answerer(struct infer *i, uint32_t node, const struct infer_key 
 }
 
 /* ---- packets ---- */
-
-static uint64_t mac_key(const uint8_t mac[6])
-{
-	uint64_t k = 0;
-
-	memcpy(&k, mac, 6);
-	return k;
-}
 
 /* The node whose address it has, of IP or else of Ethernet (a router puts its own), or from. */
 static uint32_t node_of(const struct infer *i, const struct packet *p, const uint8_t *data,
