@@ -168,14 +168,14 @@ static void probe_bpf(struct finding *f)
 		snprintf(f->what, sizeof(f->what), "raw_tp: the process of every send");
 		break;
 	case TAG_RUNG_CGROUP:
-		snprintf(f->what, sizeof(f->what), "cgroup: the program of every socket");
-		lack(f, PARTLY, "a packet names the program that detnet started, not the one of its "
-		     "processes that sent it", "Linux 6.3 or newer with CONFIG_DEBUG_INFO_BTF");
+		snprintf(f->what, sizeof(f->what), "cgroup: the process that made or connected a socket");
+		lack(f, PARTLY, "an accepted connection's packets name its listener, and some kernels' "
+		     "only the program that detnet started", "Linux 6.3 or newer with CONFIG_DEBUG_INFO_BTF");
 		break;
 	case TAG_RUNG_NONE:
-		snprintf(f->what, sizeof(f->what), "none%s%s", err.n ? ": " : "",
+		snprintf(f->what, sizeof(f->what), "none: the program, inferred%s%s", err.n ? ": " : "",
 			 err.n ? err.items[0].msg : "");
-		lack(f, LACK, "packets carry no sender: 'detnet run' is refused, the shell works",
+		lack(f, PARTLY, "senders are guessed from sockets, and marked confidence=inferred",
 		     "root with CAP_BPF, and a kernel with CONFIG_BPF_SYSCALL, CONFIG_CGROUP_BPF, "
 		     "CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS");
 		break;
