@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ struct tail {
 	int fd; /* -1: there is no file yet */
 	int watch; /* inotify's, of the folder */
 	struct follow *follow;
+	uint64_t pos, moved; /* what was read of it, and how far what follows was moved since */
 	bool ended;
 };
 
@@ -142,8 +144,26 @@ static int open_next(struct tail *t)
 	follow_free(t->follow);
 	t->fd = fd;
 	t->number++;
+	t->pos = t->moved = 0;
 	t->follow = follow_new();
 	return t->follow ? 1 : -ENOMEM;
+}
+
+/* The writer has the lock while it moves what is there; what it moved after we read is read again. */
+static ssize_t read_some(struct tail *t, char *buf, size_t size)
+{
+	ssize_t n;
+
+	flock(t->fd, LOCK_SH);
+	if (!t->moved)
+		t->moved = follow_moved(t->follow, t->fd);
+	n = pread(t->fd, buf, size, (off_t)(t->pos + t->moved));
+	if (!t->moved && (t->moved = follow_moved(t->follow, t->fd)))
+		n = pread(t->fd, buf, size, (off_t)(t->pos + t->moved));
+	flock(t->fd, LOCK_UN);
+	if (n > 0)
+		t->pos += (uint64_t)n;
+	return n;
 }
 
 static int read_file(struct tail *t)
@@ -152,7 +172,7 @@ static int read_file(struct tail *t)
 	ssize_t n;
 	int r = 0;
 
-	while (r == 0 && (n = read(t->fd, buf, sizeof(buf))) > 0)
+	while (r == 0 && (n = read_some(t, buf, sizeof(buf))) > 0)
 		r = follow_add(t->follow, buf, (size_t)n, on_packet, t, &t->call->err);
 	if (r == 0 && n < 0)
 		r = err_sys(&t->call->err, errno, "reading the capture");

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include "capture/file/follow.h"
 #include "capture/file/pcapng_blocks.h"
 
@@ -32,6 +33,8 @@ struct follow {
 	struct bytes pending; /* not read yet */
 	struct known *names;
 	size_t n_names;
+	uint64_t done; /* bytes of blocks so far */
+	uint64_t front; /* where the first packet, or its process, was; 0: not there yet */
 	bool whole;
 };
 
@@ -134,6 +137,17 @@ bool follow_is_whole(const struct follow *f)
 	return f->whole;
 }
 
+uint64_t follow_moved(const struct follow *f, int fd)
+{
+	uint64_t at = f->front;
+	uint8_t block[8];
+
+	while (at && pread(fd, block, sizeof(block), (off_t)at) == sizeof(block) &&
+	       get32(block) == BLOCK_DSB && get32(block + 4) >= BLOCK_MIN)
+		at += get32(block + 4);
+	return at - f->front;
+}
+
 /* Puts a block where it is needed. */
 static int take(struct follow *f, const uint8_t *block, uint32_t total, struct bytes *packets)
 {
@@ -171,12 +185,15 @@ static int split(struct follow *f, struct bytes *packets, struct err *err)
 		if (first != (get32(block) == BLOCK_SHB) || total % 4 || total < BLOCK_MIN ||
 		    total > BLOCK_MAX || (first && get32(block + 8) != BYTE_ORDER_MAGIC))
 			return refuse(err);
+		if (!f->front && (get32(block) == BLOCK_EPB || get32(block) == BLOCK_PROCESS))
+			f->front = f->done;
 		if (total > f->pending.len - at)
 			break;
 		if (get32(block + total - 4) != total)
 			return refuse(err);
 		r = take(f, block, total, packets);
 		at += total;
+		f->done += total;
 	}
 	f->pending.len -= at;
 	if (at)

@@ -21,6 +21,11 @@ void follow_free(struct follow *f);
 /* 0, -EINVAL with err, or -ENOMEM. */
 int follow_add(struct follow *f, const void *data, size_t n, follow_fn *fn, void *arg,
 	       struct err *err);
+/*
+ * How far the packets were moved back, to make room for TLS secrets in front of them, since they were read
+ * from fd: how much farther the next bytes are. 0: not at all, so far.
+ */
+uint64_t follow_moved(const struct follow *f, int fd);
 /* Statistics were there, which come last. */
 bool follow_is_whole(const struct follow *f);
 /* Of an IPv4 address (family AF_INET), as the file says, or NULL; arg: the follow. A line_name_fn. */

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "capture/file/pcapng_writer.h"
@@ -181,5 +182,7 @@ int writer_put_secrets(struct pcapng_writer *w)
 	blocks = make_blocks(w->keys, w->keys_len, (size_t)st.st_blksize, &len);
 	if (!blocks)
 		return -ENOMEM;
+	/* For who follows the file; but nobody may keep us waiting. Closing the fd takes it off. */
+	flock(fd, LOCK_EX | LOCK_NB);
 	return insert(fd, w->front ? w->front : w->base, &st, blocks, len);
 }

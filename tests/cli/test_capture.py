@@ -119,13 +119,15 @@ def test_tail_follows_a_capture_to_its_end():
     p.stdin.write("h1 ping -c1 h2 >/dev/null\n")
     p.stdin.flush()
     first = json.loads(tail.stdout.readline())  # while the file is open still
-    p.stdin.write("h1 ping -c1 h3 >/dev/null\ncapture stop\n")
+    # At its end the secrets come in front of what tail has read.
+    p.stdin.write("h1 ping -c1 h3 >/dev/null\nh1 echo CLIENT_RANDOM 01 02 >>$SSLKEYLOGFILE\ncapture stop\n")
     p.stdin.flush()
     rows = [first, *map(json.loads, tail.stdout)]
     check(tail.wait(timeout=60), 0)
     p.stdin.close()
     check(p.wait(timeout=60), 0)
     check(len(rows), len(packets("tail.pcapng", "frame.number")))
+    assert b"CLIENT_RANDOM 01 02\n" in (pathlib.Path(DIR.name) / "tail.pcapng").read_bytes()
     echo = [r for r in rows if r["what"] == "icmp echo request" and r["iface"] == "h1:h1-eth0"]
     check([(r["src"], r["dst"], r["dir"], r["host"], r["comm"]) for r in echo],
           [("h1", "h2", "out", "h1", "ping"), ("h1", "h3", "out", "h1", "ping")])
