@@ -131,8 +131,8 @@ static uint32_t only_program(struct infer *i, uint32_t node)
 }
 
 /*
- * A socket with a link-local address (RFC 4291, 2.5.6) is bound to its interface, whose MAC address is in it.
- * 0 for any other.
+ * A socket with a link-local address (RFC 4291, 2.5.6) is bound to its interface, whose MAC address
+ * is in it. 0 for any other.
  */
 static uint32_t link_local_iface(const struct infer *i, const struct infer_key *k)
 {
@@ -426,7 +426,7 @@ static int set_up(struct infer *i, struct err *err)
 	return r < 0 ? r : infer_watch_start(i, err);
 }
 
-/* The watch, which runs before others, must not wait for a capture thread that has to wait for these. */
+/* The watch, which runs before others, must not wait for a capture thread that waits for these. */
 static void init_lock(pthread_mutex_t *lock)
 {
 	pthread_mutexattr_t a;

@@ -192,7 +192,7 @@ static void on_notice(void *arg, const struct diag_socket *s)
 	infer_port_freed(((void **)arg)[0], src->node, s->lport, units_now_real());
 }
 
-/* Notices that were lost leave what was noted as it is; the port's next user is then taken for the last. */
+/* Where notices were lost, a port's next user is taken for its last. */
 static void read_source(struct infer *i, struct infer_source *s)
 {
 	void *arg[] = { i, s };

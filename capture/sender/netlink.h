@@ -1,4 +1,4 @@
-/* Is there a whole netlink message? libmnl's own test takes a length of 2 GiB and more for a small one. */
+/* Is there a whole netlink message? libmnl takes a length of 2 GiB and more for a small one. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_SENDER_NETLINK_H
 #define CAPTURE_SENDER_NETLINK_H

@@ -14,8 +14,8 @@
 /* Does /proc know processes by their pids in the initial namespace, as BPF and cn_proc do? */
 bool procfs_is_initial(void);
 /*
- * Fills what an event of a running process lacks: ns_pid, ns_ppid, ppid, start, comm if there is none, exe and args. 0, or
- * -errno with the event as it was.
+ * Fills what an event of a running process lacks: ns_pid, ns_ppid, ppid, start, comm if there is
+ * none, exe and args. 0, or -errno with the event as it was.
  */
 int procfs_complete(struct tag_event *ev);
 /* Its cgroup on v2, "/detnet/RUN/h1/3"; 0 or -errno. */

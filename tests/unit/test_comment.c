@@ -31,6 +31,12 @@ static void names_process_and_activity(void **state)
 	assert_text(&c, "host=h1 kernel owner=1");
 	comment_make(&c, &net, NULL, NULL, 0);
 	assert_text(&c, "host=?");
+	w.inferred = kernel.inferred = true;
+	comment_make(&c, &net, &w, &flow, 0);
+	assert_text(&c, "host=h1 pid=812 comm=lftp owner=8209 confidence=inferred scenario=ftp/get "
+			"activity=17");
+	comment_make(&c, &net, &kernel, NULL, 0);
+	assert_text(&c, "host=h1 kernel owner=1 confidence=inferred");
 }
 
 static void a_name_of_junk_stays_one_line_of_text(void **state)

@@ -117,12 +117,52 @@ static void processes_become_owners(void **state)
 	net_free(&net);
 }
 
+/* Where no tracepoint tells of execs: what /proc said comes with the event; and how inference finds programs. */
+static void programs_are_found_without_tracepoints(void **state)
+{
+	char *const argv[] = { (char *)"/bin/sh", NULL };
+	struct owner_program prog = { .id = OWNER_FIRST, .cgroup_id = 77, .node = 0, .argv = argv,
+				      .cgroup = "detnet/x/h1/1" };
+	struct tag_event ev = event(TAG_EV_OWNER, 1003, 1002, 77);
+	struct owners *o;
+	struct net net;
+
+	net_init(&net);
+	assert_true(net_add_node(&net, NODE_HOST, "h1", 1, NULL) >= 0);
+	o = owners_new(&net);
+	assert_int_equal(owners_add_program(o, &prog), 0);
+	assert_int_equal(owners_find_program(o, 77), OWNER_FIRST);
+	assert_int_equal(owners_find_program(o, 78), OWNER_NONE);
+	assert_true(owners_find_cgroup(o, "/outer/detnet/x/h1/1") == 77);
+	assert_true(owners_find_cgroup(o, "/detnet/x/h1/12") == 0);
+	assert_true(owners_find_cgroup(o, "/") == 0);
+	assert_int_equal(owners_program(o, 0)->id, OWNER_FIRST);
+	assert_null(owners_program(o, 1));
+	ev.owner = OWNER_FIRST + 1;
+	strcpy(ev.exe, "/usr/bin/curl");
+	ev.exe_len = sizeof("/usr/bin/curl");
+	memcpy(ev.args, "curl\0-s", 8);
+	ev.args_len = 8;
+	owners_event(o, &ev);
+	assert_string_equal(owners_get(o, OWNER_FIRST + 1)->exe, "/usr/bin/curl");
+	assert_string_equal(owners_get(o, OWNER_FIRST + 1)->argv, "curl -s");
+	assert_false(owners_get(o, OWNER_FIRST + 1)->inferred);
+	owners_set_inferred(o);
+	assert_true(owners_get(o, OWNER_FIRST + 1)->inferred && owners_get(o, OWNER_KERNEL(0))->inferred);
+	ev.owner = OWNER_FIRST + 2;
+	owners_event(o, &ev);
+	assert_true(owners_get(o, OWNER_FIRST + 2)->inferred);
+	owners_free(o);
+	net_free(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_is_as_an_array),
 		cmocka_unit_test(argv_reads_as_a_shell_would_take_it),
 		cmocka_unit_test(processes_become_owners),
+		cmocka_unit_test(programs_are_found_without_tracepoints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
