@@ -251,7 +251,9 @@ int pcapng_close(struct pcapng_writer *w, struct err *err)
 		err_sys(err, -r, "cannot write %s; it is complete up to where this happened",
 			w->name);
 	else if (secrets)
-		r = err_sys(err, -secrets, "cannot put the TLS secrets into %s", w->name);
+		err_integrity(err, "cannot put the TLS secrets into %s: %s; all its packets are there",
+			      w->name, strerror(-secrets));
+	r = r ? r : secrets;
 	writer_free(w);
 	return r;
 }

@@ -324,6 +324,7 @@ static void test_no_room_for_secrets(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_int_equal(err.n, 1);
 	assert_non_null(strstr(err.items[0].msg, "TLS secrets"));
+	assert_int_equal(err_exit(&err), 4); /* an integrity check failed */
 	assert_int_equal(fstat(keep, &after), 0);
 	assert_int_equal(after.st_size, before.st_size);
 	check_packets(file, 100);
