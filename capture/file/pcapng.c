@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "capture/file/pcapng_writer.h"
 
-#define BUF_SIZE (4u << 20)
+#define BUF_SIZE (1u << 20) /* more than a processor's cache holds costs more than it saves */
 
 /* After a failed write that took n bytes of the buffer: keeps the whole blocks among them. */
 static void cut_back(struct pcapng_writer *w, size_t n)
