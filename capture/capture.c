@@ -351,6 +351,7 @@ int capture_stop(struct capture *c, struct err *err)
 	pthread_join(c->thread, NULL);
 	c->running = false;
 	sum_fates(c);
+	c->stats.process_events_lost = process_watch_lost(c->processes);
 	flow_table_each(c->flows, count_unlabelled, &c->stats.flows_unlabelled);
 	if (c->stats.error)
 		r = err_integrity(err,

@@ -59,6 +59,7 @@ struct capture_stats {
 	uint64_t inferred;	     /* packets whose owner is one by inference */
 	uint64_t flows;
 	uint64_t flows_unlabelled;   /* flows of no activity; known after capture_stop() */
+	uint64_t process_events_lost; /* times that there was no room for them; after capture_stop() */
 	/* Of links that the shaper shapes, known after capture_stop(). */
 	bool shaped; /* there are some, and so fates.csv */
 	struct fate_counts fates;

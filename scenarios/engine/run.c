@@ -314,7 +314,7 @@ static int finish(struct run *r, struct run_summary *ret)
 	if (e)
 		return e;
 	capture_stats(r->capture, &d.capture);
-	d.lost_events = tag_lost_events(r->tag);
+	d.lost_events = tag_lost_events(r->tag) + d.capture.process_events_lost;
 	d.lost_owners = tag_lost_owners(r->tag);
 	d.stopped = stopped_early(r);
 	d.wall = units_now_mono() - r->began;
