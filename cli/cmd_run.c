@@ -115,25 +115,28 @@ static char *shell_word(const char *path)
 	return process_join_argv(argv);
 }
 
-static void print_how_to_open(const char *out)
+static void print_how_to_open(const struct run_summary *s)
 {
 	_cleanup_free_ char *capture = NULL, *word = NULL;
 
-	if (asprintf(&capture, "%s/capture.pcapng", out) < 0)
+	if (asprintf(&capture, "%s/capture.%s", s->out, capture_format_names[s->format]) < 0)
 		capture = NULL;
 	word = capture ? shell_word(capture) : NULL;
 	if (!word)
 		return;
+	printf("\nOpen it:\n");
 	/* A packet is there once for each link, which Wireshark would take for retransmissions. */
-	printf("\nOpen it:\n"
-	       "  wireshark -o tcp.analyze_sequence_numbers:FALSE -o 'gui.column.format:\"No.\",\"%%m\","
-	       "\"Time\",\"%%t\",\"Source\",\"%%s\",\"Destination\",\"%%d\",\"Protocol\",\"%%p\","
-	       "\"Sender\",\"%%Cus:frame.comment:0:R\",\"Info\",\"%%i\"' %s\n"
-	       "  detnet packets %s --limit 20\n"
-	       "  tshark -r %s -Y ip -c 20 -T fields -e frame.interface_name -e ip.src -e ip.dst -e "
-	       "frame.comment\n"
-	       "  python3 -c 'import pandas as pd; print(pd.read_csv(\"%s/flows.csv\").groupby("
-	       "[\"scenario\", \"label\"]).size())'\n", word, word, word, out);
+	if (s->format == CAPTURE_PCAPNG)
+		printf("  wireshark -o tcp.analyze_sequence_numbers:FALSE -o 'gui.column.format:\"No.\",\"%%m\","
+		       "\"Time\",\"%%t\",\"Source\",\"%%s\",\"Destination\",\"%%d\",\"Protocol\",\"%%p\","
+		       "\"Sender\",\"%%Cus:frame.comment:0:R\",\"Info\",\"%%i\"' %s\n"
+		       "  detnet packets %s --limit 20\n"
+		       "  tshark -r %s -Y ip -c 20 -T fields -e frame.interface_name -e ip.src -e ip.dst -e "
+		       "frame.comment\n", word, word, word);
+	else
+		printf("  wireshark -o tcp.analyze_sequence_numbers:FALSE %s\n", word);
+	printf("  python3 -c 'import pandas as pd; print(pd.read_csv(\"%s/flows.csv\").groupby("
+	       "[\"scenario\", \"label\"]).size())'\n", s->out);
 }
 
 /* "12,345 delivered, 17 lost": what there was none of is left out, but for the delivered ones. */
@@ -187,15 +190,19 @@ static void print_result(const struct run_summary *s)
 	printf("  senders known by: %s; links shaped by: %s; took %s\n", s->rung, s->links_engine,
 	       units_human_time(wall, sizeof(wall), s->wall));
 	printf("\nIn %s:\n"
-	       "  capture.pcapng   every packet once per link, its sender in the packet's comment\n"
+	       "  %-16s %s%s\n"
 	       "  flows.csv        flows with scenario, class and label\n"
 	       "%s"
 	       "  activities.csv   what was done, when, with which inputs, and what came of it\n"
 	       "  owners.csv       the processes behind the packets\n"
 	       "  logs/            what each program printed\n"
 	       "  manifest.json, topology.ini   what made this, to make it again\n", s->out,
+	       s->format == CAPTURE_PCAP ? "capture.pcap" : "capture.pcapng",
+	       s->format == CAPTURE_PCAP ? "every packet once per link; senders are in flows.csv alone" :
+					   "every packet once per link, its sender in the packet's comment",
+	       c->files > 1 ? "; goes on in capture-00002 and so on" : "",
 	       c->shaped ? "  fates.csv        what became of each packet on each shaped link\n" : "");
-	print_how_to_open(s->out);
+	print_how_to_open(s);
 }
 
 static void print_json(const struct run_summary *s)

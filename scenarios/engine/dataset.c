@@ -376,6 +376,7 @@ int dataset_summary(const struct dataset *d, struct flow_table *flows, struct ru
 {
 	struct run_summary s = { .capture = d->capture, .rung = d->rung,
 				 .links_engine = d->links_engine, .wall = d->wall,
+				 .format = d->uses->capture.format,
 				 .planned = (unsigned)d->plan->n };
 	unsigned verdicts[VERDICTS];
 	int r = flow_table_each(flows, sum_flow, &s);

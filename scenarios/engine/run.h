@@ -56,6 +56,7 @@ struct run_summary {
 	size_t changes_left; /* of the timeline, that had not come when the run ended */
 	bool stopped; /* ended early: the skipped ones never began */
 	const char *rung, *links_engine;
+	enum capture_format format;
 	int64_t wall; /* ns */
 };
 void run_summary_free(struct run_summary *s);
