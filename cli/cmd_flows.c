@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 #include "capture/file/pcapng.h"
 #include "capture/flow/flow.h"
 #include "capture/flow/packet.h"
@@ -18,6 +19,7 @@ struct flows {
 	struct call *call;
 	const struct flow_schema *schema;
 	const struct flow_schema *schemas[2]; /* the same, as the table wants them */
+	struct pcapng_reader *reader;
 	struct flow_table *table;
 	FILE *out;
 	FILE *rows; /* what the schema writes into: out, or what becomes JSON */
@@ -26,6 +28,7 @@ struct flows {
 	size_t n_batch;
 	uint64_t packets, no_flow;
 	int link; /* the last one that was complained of; -1: none */
+	bool live; /* from standard input, perhaps while it is captured */
 	int error; /* of the table or of writing a row */
 };
 
@@ -40,9 +43,8 @@ static int write_flow(void *arg, const struct flow *f)
 }
 
 /* Takes in the packets that were gathered; what went wrong is told to who reads. */
-static void add_batch(void *arg)
+static void add_batch(struct flows *fs)
 {
-	struct flows *fs = arg;
 	int r = fs->error ? 0 : flow_table_add_many(fs->table, fs->batch, fs->n_batch);
 
 	fs->n_batch = 0;
@@ -50,6 +52,16 @@ static void add_batch(void *arg)
 		fs->error = r;
 	else
 		fs->no_flow += (uint64_t)r;
+}
+
+/* The reader is about to wait for more: who reads along is given what there is. */
+static void before_move(void *arg)
+{
+	struct flows *fs = arg;
+
+	add_batch(fs);
+	if (fs->live)
+		fflush(fs->out);
 }
 
 static void gather(struct flows *fs, const struct pcapng_packet *p, uint16_t link)
@@ -71,24 +83,20 @@ static void gather(struct flows *fs, const struct pcapng_packet *p, uint16_t lin
 		add_batch(fs);
 }
 
-static int read_packets(struct flows *fs, const char *path)
+static int read_packets(struct flows *fs)
 {
 	struct pcapng_packet p;
-	struct pcapng_reader *r;
-	int e = pcapng_open(path, &r, &fs->call->err);
+	int e = 0;
 
-	if (e)
-		return e;
-	pcapng_before_move(r, add_batch, fs);
-	while (!fs->error && (e = pcapng_next(r, &p, &fs->call->err)) > 0)
-		gather(fs, &p, pcapng_iface(r, p.iface)->linktype);
+	pcapng_before_move(fs->reader, before_move, fs);
+	while (!fs->error && (e = pcapng_next(fs->reader, &p, &fs->call->err)) > 0)
+		gather(fs, &p, pcapng_iface(fs->reader, p.iface)->linktype);
 	add_batch(fs);
-	pcapng_reader_close(r);
 	return fs->error ? fs->error : e;
 }
 
 /* The flows of a file that ends too early are written all the same; the error is told at the end. */
-static int write_all(struct flows *fs, const char *path)
+static int write_all(struct flows *fs)
 {
 	int e = fs->schema->header(fs->rows), bad;
 
@@ -96,7 +104,7 @@ static int write_all(struct flows *fs, const char *path)
 		e = flows_json_header(&fs->json);
 	if (e)
 		return e;
-	bad = read_packets(fs, path);
+	bad = read_packets(fs);
 	if (!fs->error)
 		e = flow_table_each(fs->table, NULL, NULL);
 	if (!fs->error && !e && fs->schema->footer && !fs->call->json)
@@ -106,7 +114,7 @@ static int write_all(struct flows *fs, const char *path)
 
 static void write_flows(struct flows *fs, const char *path)
 {
-	int e = write_all(fs, path);
+	int e = write_all(fs);
 
 	/* What is wrong with the output is told by who closes it: perhaps nobody reads it any more. */
 	if (e && !fs->call->err.n && !ferror(fs->out))
@@ -188,13 +196,21 @@ static int close_out(struct flows *fs)
 	return 0;
 }
 
+/* Before anything is written, so that a wrong name leaves what it was to be written to as it is. */
+static int open_in(struct flows *fs, const char *path)
+{
+	if (access(path, R_OK))
+		return err_at(&fs->call->err, path, 0, "%s", strerror(errno));
+	return pcapng_open(path, &fs->reader, &fs->call->err);
+}
+
 static int run(struct call *call)
 {
 	const char *path = strcmp(call->args[0], "-") ? call->args[0] : "/dev/stdin";
-	struct flows fs = { .call = call, .link = -1 };
+	struct flows fs = { .call = call, .link = -1, .live = path != call->args[0] };
 	struct flow_opts opts = { .ended = write_flow, .arg = &fs };
 
-	if (parse_options(&fs, &opts))
+	if (parse_options(&fs, &opts) || open_in(&fs, path))
 		return err_exit(&call->err);
 	fs.schemas[0] = fs.schema;
 	opts.schemas = fs.schemas;
@@ -204,6 +220,7 @@ static int run(struct call *call)
 	else if (!open_out(&fs))
 		write_flows(&fs, path);
 	close_out(&fs);
+	pcapng_reader_close(fs.reader);
 	flow_table_free(fs.table);
 	return err_exit(&call->err);
 }
