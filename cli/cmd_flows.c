@@ -95,7 +95,9 @@ static int read_packets(struct flows *fs)
 	return fs->error ? fs->error : e;
 }
 
-/* The flows of a file that ends too early are written all the same; the error is told at the end. */
+/*
+ * The flows of a file that ends too early are written all the same; the error is told at the end.
+ */
 static int write_all(struct flows *fs)
 {
 	int e = fs->schema->header(fs->rows), bad;

@@ -1,8 +1,9 @@
 /*
  * A schema's rows as JSON: one object for each flow, on a line of its own.
  *
- * The schemas write text, CSV or Zeek's log, and what a column means stands in their header. So a row is
- * read back from that text: numbers stay as they are written, an empty or unset field is null.
+ * The schemas write text, CSV or Zeek's log, and what a column means stands in their header. So a
+ * row is read back from that text: numbers stay as they are written, an empty or unset field is
+ * null.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CLI_FLOWS_JSON_H

@@ -5,7 +5,10 @@
 #include <sys/socket.h>
 #include "capture/flow/packet.h"
 
-/* Adds 16-bit words in the byte order that they stand in; the sum of right ones folds to 0xffff in any. */
+/*
+ * Adds 16-bit words in the byte order that they stand in; the sum of right ones folds to 0xffff
+ * in any.
+ */
 static uint64_t add(uint64_t sum, const uint8_t *d, uint32_t n)
 {
 	uint32_t w;

@@ -117,7 +117,9 @@ static void drop_hole(struct conn *c, int dir, unsigned i)
 		(n - i) * sizeof(c->holes->hole[dir][0]));
 }
 
-/* Where there is no room the oldest goes: what fills it later is then taken for a retransmission. */
+/*
+ * Where there is no room the oldest goes: what fills it later is then taken for a retransmission.
+ */
 static void add_hole(struct conn *c, int dir, uint32_t from, uint32_t to)
 {
 	struct conn_side *s = &c->side[dir];

@@ -2,14 +2,14 @@
  * The state of one connection, seen from outside: Zeek's history letters and conn_state.
  *
  * Meaning and rules are those of Zeek's documentation (base/protocols/conn, the fields history
- * and conn_state): upper case for the originator, lower case for the responder; A, D, I and Q once a
- * direction; S, H, F and R again when their sequence number differs; C (bad checksum), G (content
- * gap), T (retransmission) and W (zero window) at their 1st, 10th, 100th … time; ^ when the roles were
- * turned because a SYN-ACK came first.
+ * and conn_state): upper case for the originator, lower case for the responder; A, D, I and Q
+ * once a direction; S, H, F and R again when their sequence number differs; C (bad checksum), G
+ * (content gap), T (retransmission) and W (zero window) at their 1st, 10th, 100th … time; ^ when
+ * the roles were turned because a SYN-ACK came first.
  *
- * T stands for any payload that lies before the end of what was sent, as Zeek has it. What of it was
- * sent again, and what only came late, is told apart by the holes: places behind which something was
- * seen, and they were not. A hole that the other end acknowledges is a content gap.
+ * T stands for any payload that lies before the end of what was sent, as Zeek has it. What of it
+ * was sent again, and what only came late, is told apart by the holes: places behind which
+ * something was seen, and they were not. A hole that the other end acknowledges is a content gap.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_CONN_H
@@ -73,8 +73,8 @@ struct conn_history {
 /* Is this segment the start of another connection of the same addresses? */
 bool conn_is_new(const struct conn *c, int dir, const struct packet *p);
 /*
- * CONN_*. *ret_missed grows by the payload of the other end that this segment acknowledges and that was
- * never seen.
+ * CONN_*. *ret_missed grows by the payload of the other end that this segment acknowledges and
+ * that was never seen.
  */
 unsigned conn_add_tcp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h,
 		      uint64_t *ret_missed);

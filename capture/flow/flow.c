@@ -1,9 +1,9 @@
 /*
  * The flow table: finds the flow of each packet and keeps its totals.
  *
- * A flow ends when its addresses were idle too long, when it has the age that opts.active sets, or when a
- * SYN opens another connection on them (conn_is_new()). What says so is the next packet of its addresses;
- * flow_expire.c finds the flows that have none. The rows are flow_table.c's.
+ * A flow ends when its addresses were idle too long, when it has the age that opts.active sets,
+ * or when a SYN opens another connection on them (conn_is_new()). What says so is the next packet
+ * of its addresses; flow_expire.c finds the flows that have none. The rows are flow_table.c's.
  *
  * A flow is counted at one interface, its vantage. Where packets of other interfaces come first,
  * the row is provisional: it counts what the first interface saw and begins anew with the first
@@ -60,7 +60,10 @@ static void start_history(struct flow_entry *e, bool flipped)
 		conn_note_flipped(&h);
 }
 
-/* Is the sender of a flow's first packet its originator? Yes, but of a SYN-ACK and an echo's answer. */
+/*
+ * Is the sender of a flow's first packet its originator? Yes, but of a SYN-ACK and an echo's
+ * answer.
+ */
 static bool sender_is_orig(const struct packet *p)
 {
 	/* A reply without its request (the capture began between them) is still a reply. */
@@ -108,7 +111,10 @@ static void continue_flow(struct flow_entry *e, struct flow_entry *old)
 	}
 }
 
-/* An ICMP error is about a flow, and belongs to the activity of that; unless that has ended long ago. */
+/*
+ * An ICMP error is about a flow, and belongs to the activity of that; unless that has ended long
+ * ago.
+ */
 static void adopt_quoted(struct flow_table *t, struct flow_entry *e, const struct packet *p,
 			 int64_t ts)
 {

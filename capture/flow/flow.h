@@ -25,7 +25,8 @@ struct flow_packet {
 	uint32_t iface; /* any number that names the vantage, e.g. index in net->ifaces */
 	uint32_t caplen, len;
 	const uint8_t *data; /* from the link header on */
-	uint16_t linktype;   /* LINKTYPE_*; 0 and 1: Ethernet; BSD's null, 0 in a file, is FLOW_LINK_NULL */
+	/* LINKTYPE_*; 0 and 1: Ethernet; BSD's null, which is 0 in a file, is FLOW_LINK_NULL. */
+	uint16_t linktype;
 	uint32_t owner;	     /* 0: unknown */
 };
 
@@ -65,7 +66,10 @@ struct flow {
 };
 
 struct packet;
-/* What stands for ports in flows.csv, of one packet as it is: ICMP's are its type and the answer's. */
+/*
+ * What stands for ports in flows.csv, of one packet as it is: ICMP's are its type and the
+ * answer's.
+ */
 void flow_ports(const struct packet *p, uint16_t *ret_src, uint16_t *ret_dst);
 /* "tcp", "udp", "icmp" or Zeek's "unknown_transport". */
 const char *flow_proto_name(uint8_t proto);
@@ -85,10 +89,10 @@ struct flow_opts {
 	/* The schemas whose states are kept beside each flow, NULL-terminated; NULL: none. */
 	const struct flow_schema *const *schemas;
 	/*
-	 * Called with each flow that has ended (timed out, or replaced by the next of its addresses), which
-	 * is freed after; so memory holds the live flows only. In order of their ends, within a short
-	 * time (flow_expire.c). Not 0 ends flow_table_add() with that. NULL: all are kept, for
-	 * flow_table_each().
+	 * Called with each flow that has ended (timed out, or replaced by the next of its
+	 * addresses), which is freed after; so memory holds the live flows only. In order of
+	 * their ends, within a short time (flow_expire.c). Not 0 ends flow_table_add() with that.
+	 * NULL: all are kept, for flow_table_each().
 	 */
 	int (*ended)(void *arg, const struct flow *f);
 	/* The interface whose host has this source address, or FLOW_NO_IFACE; NULL: first seen. */
@@ -101,13 +105,14 @@ struct flow_table;
 struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *owners);
 void flow_table_free(struct flow_table *t);
 /*
- * Adds a packet. 1 with its flow (also for a packet that is not at the flow's vantage and therefore not
- * counted), 0 when it is of no flow (ARP and other non-IP).
+ * Adds a packet. 1 with its flow (also for a packet that is not at the flow's vantage and
+ * therefore not counted), 0 when it is of no flow (ARP and other non-IP).
  */
 int flow_table_add(struct flow_table *t, const struct flow_packet *p, struct flow **ret);
 /*
- * The same for several packets, at most FLOW_BATCH, whose data is valid together. Faster where there are
- * many flows, for their rows are fetched ahead. How many were of no flow, or what flow_table_add() says.
+ * The same for several packets, at most FLOW_BATCH, whose data is valid together. Faster where
+ * there are many flows, for their rows are fetched ahead. How many were of no flow, or what
+ * flow_table_add() says.
  */
 #define FLOW_BATCH 32
 int flow_table_add_many(struct flow_table *t, const struct flow_packet *fp, size_t n);
@@ -119,8 +124,8 @@ size_t flow_table_live(const struct flow_table *t);  /* rows in memory */
 const void *flow_schema_state(const struct flow_table *t, const struct flow *f,
 			      const struct flow_schema *schema);
 /*
- * In order of first packet, until fn returns what is not 0. With opts.ended: ends all that live, each
- * handed to that; fn may be NULL.
+ * In order of first packet, until fn returns what is not 0. With opts.ended: ends all that live,
+ * each handed to that; fn may be NULL.
  */
 typedef int flow_fn(void *arg, const struct flow *f);
 int flow_table_each(struct flow_table *t, flow_fn *fn, void *arg);
@@ -131,7 +136,9 @@ const char *flow_conn_state(const struct flow *f);
 void flow_uid(const struct flow *f, char buf[FLOW_UID_SIZE]);
 /* "1:" and base64 of SHA-1. */
 void flow_community_id(const struct flow *f, char buf[32]);
-/* A service by payload or well-known port: "ftp", "ftp-data", "ssh", "http", "ssl", "dns", or "". */
+/*
+ * A service by payload or well-known port: "ftp", "ftp-data", "ssh", "http", "ssl", "dns", or "".
+ */
 const char *flow_service(const struct flow *f);
 
 /* flows.csv: the contract's columns in order, then more. net and owners may be NULL. */

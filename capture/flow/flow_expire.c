@@ -1,15 +1,16 @@
 /*
  * Ends flows that were idle for too long, so that memory holds the live ones only.
  *
- * Theory of operation. What counts is decided when a packet comes: one that is later than its flow's
- * idle time opens the next flow (flow.c). This here only finds the flows of which no packet comes any
- * more, and may therefore be late, but never early. Each live flow stands in a slot of a wheel whose
- * ticks are short to a timeout's measure. Nothing is moved when a packet comes: a slot's flows are looked
- * at when its tick is over, and one that saw packets meanwhile moves on to the slot in which it might
- * end now. So a flow costs a look for each idle time that it lives, and a packet nothing.
+ * Theory of operation. What counts is decided when a packet comes: one that is later than its
+ * flow's idle time opens the next flow (flow.c). This here only finds the flows of which no
+ * packet comes any more, and may therefore be late, but never early. Each live flow stands in a
+ * slot of a wheel whose ticks are short to a timeout's measure. Nothing is moved when a packet
+ * comes: a slot's flows are looked at when its tick is over, and one that saw packets meanwhile
+ * moves on to the slot in which it might end now. So a flow costs a look for each idle time that
+ * it lives, and a packet nothing.
  *
- * Time is what the packets say, and a file may lie: the clock follows the earlier of each two packets in
- * a row, so a single wild time stamp ends nothing. It never goes back.
+ * Time is what the packets say, and a file may lie: the clock follows the earlier of each two
+ * packets in a row, so a single wild time stamp ends nothing. It never goes back.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <netinet/in.h>

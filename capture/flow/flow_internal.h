@@ -126,7 +126,9 @@ struct flow_table {
 uint64_t flow_key_hash(const struct flow_table *t, const struct flow_key *k);
 struct flow_slot *flow_slot_find(const struct flow_table *t, const struct flow_key *k,
 				 uint64_t hash);
-/* The first asks the memory for the slot, the second for the row that stands in it, or behind it. */
+/*
+ * The first asks the memory for the slot, the second for the row that stands in it, or behind it.
+ */
 static inline void flow_slot_prefetch(const struct flow_table *t, uint64_t hash)
 {
 	__builtin_prefetch(&t->slots[hash & (t->n_slots - 1)], 1);
@@ -150,8 +152,8 @@ static inline void flow_row_prefetch(const struct flow_table *t, uint64_t hash)
 int flow_row_add(struct flow_table *t, struct flow_slot *s, uint64_t hash, const struct flow_key *k,
 		 struct flow_entry **ret);
 /*
- * The flow is over. With opts.ended it is handed over and its row freed; else it is kept, without what
- * only a live one needs.
+ * The flow is over. With opts.ended it is handed over and its row freed; else it is kept, without
+ * what only a live one needs.
  */
 int flow_row_end(struct flow_table *t, struct flow_entry *e);
 /* Shows each schema a packet, or that the flow begins anew. */

@@ -1,8 +1,9 @@
 /*
  * Which flow a packet is of: its two ends, in one order for both directions.
  *
- * Only the first fragment of a datagram has ports. They are remembered for the others, for as long as a
- * receiver would wait for these; one that comes ahead of the first is of a flow with ports 0.
+ * Only the first fragment of a datagram has ports. They are remembered for the others, for as
+ * long as a receiver would wait for these; one that comes ahead of the first is of a flow with
+ * ports 0.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>

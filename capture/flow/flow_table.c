@@ -1,10 +1,11 @@
 /*
  * The rows of the flow table, and how they are found.
  *
- * Theory of operation. Rows live in chunks that never move; behind each lie the states of the schemas.
- * A hash table with open addressing maps a key, the same for both directions, to the newest row of these
- * addresses. Where all flows are kept, rows stand in the order of their first packet, and an older row is
- * found by this order only. Where each flow is handed over at its end, its row is used again.
+ * Theory of operation. Rows live in chunks that never move; behind each lie the states of the
+ * schemas. A hash table with open addressing maps a key, the same for both directions, to the
+ * newest row of these addresses. Where all flows are kept, rows stand in the order of their first
+ * packet, and an older row is found by this order only. Where each flow is handed over at its
+ * end, its row is used again.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -111,7 +112,8 @@ static bool is_of(const struct flow_entry *e, const struct flow_key *k)
 	       f->proto == k->proto && f->family == k->family;
 }
 
-struct flow_slot *flow_slot_find(const struct flow_table *t, const struct flow_key *k, uint64_t hash)
+struct flow_slot *flow_slot_find(const struct flow_table *t, const struct flow_key *k,
+				 uint64_t hash)
 {
 	size_t mask = t->n_slots - 1;
 
@@ -124,8 +126,8 @@ struct flow_slot *flow_slot_find(const struct flow_table *t, const struct flow_k
 }
 
 /*
- * Memory that is jumped about in: with pages of 4 KiB each jump would cost a walk of the page tables, which
- * in a virtual machine is longer than the access itself.
+ * Memory that is jumped about in: with pages of 4 KiB each jump would cost a walk of the page
+ * tables, which in a virtual machine is longer than the access itself.
  */
 static void *huge_alloc(size_t size)
 {

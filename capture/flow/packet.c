@@ -223,8 +223,8 @@ static bool is_vlan(uint16_t type)
 }
 
 /* What lies behind a link header of off bytes that says it is of this EtherType. */
-static int parse_type(uint16_t type, const uint8_t *data, uint32_t off, uint32_t caplen, uint32_t len,
-		      struct packet *ret)
+static int parse_type(uint16_t type, const uint8_t *data, uint32_t off, uint32_t caplen,
+		      uint32_t len, struct packet *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	if (len < caplen)

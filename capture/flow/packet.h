@@ -1,6 +1,7 @@
 /*
- * Takes a frame apart, as far as flows need it: Ethernet and other links' headers, VLAN tags (802.1Q,
- * 802.1ad), IPv4 (RFC 791), IPv6 with extension headers (RFC 8200), TCP (RFC 9293), UDP, ICMP and ICMPv6.
+ * Takes a frame apart, as far as flows need it: Ethernet and other links' headers, VLAN tags
+ * (802.1Q, 802.1ad), IPv4 (RFC 791), IPv6 with extension headers (RFC 8200), TCP (RFC 9293), UDP,
+ * ICMP and ICMPv6.
  *
  * The frame may be cut short or hostile: nothing outside of it is read, and what a header claims
  * is held against what the wire carried.
@@ -53,15 +54,15 @@ struct packet {
 /* 1 with the packet, 0 for a frame that carries no IP that can be read. */
 int packet_parse(const uint8_t *data, uint32_t caplen, uint32_t len, struct packet *ret);
 /*
- * The same for a frame of this LINKTYPE_*: Ethernet, raw IP, BSD loopback and Linux cooked (v1 and v2).
- * 0 stands for BSD's null, as in a file.
+ * The same for a frame of this LINKTYPE_*: Ethernet, raw IP, BSD loopback and Linux cooked (v1
+ * and v2). 0 stands for BSD's null, as in a file.
  */
 int packet_parse_link(uint16_t linktype, const uint8_t *data, uint32_t caplen, uint32_t len,
 		      struct packet *ret);
 bool packet_knows_link(uint16_t linktype);
 /*
- * Is one of the packet's checksums (IPv4's header, TCP, UDP, ICMP, ICMPv6) wrong? What cannot be told is
- * taken as right: a packet that was cut short, fragments, UDP without a checksum.
+ * Is one of the packet's checksums (IPv4's header, TCP, UDP, ICMP, ICMPv6) wrong? What cannot be
+ * told is taken as right: a packet that was cut short, fragments, UDP without a checksum.
  */
 bool packet_is_corrupt(const struct packet *p);
 /* The same from the IP header on, e.g. for the packet that an ICMP error quotes. */

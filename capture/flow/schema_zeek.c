@@ -1,11 +1,11 @@
 /*
- * The schema of Zeek's conn.log: tab-separated, with the header and footer that Zeek's readers (zeek-cut,
- * pandas, Spicy's and Logstash's parsers) go by.
+ * The schema of Zeek's conn.log: tab-separated, with the header and footer that Zeek's readers
+ * (zeek-cut, pandas, Spicy's and Logstash's parsers) go by.
  *
- * Columns, types and meaning are those of Zeek's documentation of conn.log (Zeek 5 to 7.0), with the
- * community_id that its package adds. A value that is not known is "-". As Zeek has it, a flow of no
- * length in time has no duration and no bytes. local_orig and local_resp depend on a site's own
- * networks, which a capture does not tell.
+ * Columns, types and meaning are those of Zeek's documentation of conn.log (Zeek 5 to 7.0), with
+ * the community_id that its package adds. A value that is not known is "-". As Zeek has it, a
+ * flow of no length in time has no duration and no bytes. local_orig and local_resp depend on a
+ * site's own networks, which a capture does not tell.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>

@@ -3,8 +3,9 @@
  *
  *     make_capture FILE FLOWS PACKETS small|mix
  *
- * Seven of ten flows are TCP (handshake, then data and ACKs), the others UDP. "small" has frames of 54 to 74
- * bytes; "mix" half of them small and the rest up to 1,514, as on a line that carries downloads.
+ * Seven of ten flows are TCP (handshake, then data and ACKs), the others UDP. "small" has frames
+ * of 54 to 74 bytes; "mix" half of them small and the rest up to 1,514, as on a line that carries
+ * downloads.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>

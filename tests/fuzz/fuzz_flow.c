@@ -1,10 +1,11 @@
 /*
- * Fuzzes the flow table: hostile packets of every link type, with each schema's state beside the flows.
+ * Fuzzes the flow table: hostile packets of every link type, with each schema's state beside the
+ * flows.
  *
- * The first two bytes of the input choose link type, timeouts and options; then come packets, each of a
- * pause (one byte, up to hours), a length (two bytes) and its bytes. They go through two tables: one keeps
- * all flows and takes packet by packet, the other hands them over when they end and takes batches. Both must
- * count the same flows, and each packet once.
+ * The first two bytes of the input choose link type, timeouts and options; then come packets,
+ * each of a pause (one byte, up to hours), a length (two bytes) and its bytes. They go through
+ * two tables: one keeps all flows and takes packet by packet, the other hands them over when they
+ * end and takes batches. Both must count the same flows, and each packet once.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stddef.h>

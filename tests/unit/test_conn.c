@@ -243,7 +243,10 @@ static void test_corrupt_packets_are_noted_and_no_more(void **state)
 	assert_string_equal(conn_state(&c, IPPROTO_TCP, 0, 0), "OTH");
 }
 
-/* The segments of a script, and what each of them was judged to be, a letter each: . A(gain) O(ut). */
+/*
+ * The segments of a script, and what each of them was judged to be, a letter each: . A(gain)
+ * O(ut).
+ */
 static void check_order(const char *script, const char *want, uint64_t want_missed)
 {
 	char history[FLOW_HISTORY_MAX + 1] = "", got[64] = "";

@@ -1,4 +1,7 @@
-/* When flows end: idle and active timeouts, closed connections, and flows handed over while a file is read. */
+/*
+ * When flows end: idle and active timeouts, closed connections, and flows handed over while a
+ * file is read.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,8 +68,8 @@ static void udp(struct flow_table *t, int64_t ts, uint16_t port)
 	assert_int_equal(add(t, &f, ts), 1);
 }
 
-static void tcp(struct flow_table *t, int64_t ts, bool reply, uint8_t flags, uint32_t seq, uint32_t ack,
-		uint32_t n)
+static void tcp(struct flow_table *t, int64_t ts, bool reply, uint8_t flags, uint32_t seq,
+		uint32_t ack, uint32_t n)
 {
 	static const char text[100];
 	struct frame f;
@@ -348,7 +351,8 @@ static void see(void *state, const struct flow *f, int dir, const struct flow_pa
 	assert_non_null(p->ip);
 }
 
-static const struct flow_schema one = { .name = "one", .state_size = sizeof(struct seen), .packet = see };
+static const struct flow_schema one = { .name = "one", .state_size = sizeof(struct seen),
+					.packet = see };
 static const struct flow_schema two = { .name = "two", .state_size = 1 };
 static const struct flow_schema three = { .name = "three", .state_size = sizeof(struct seen),
 					  .packet = see };
