@@ -50,6 +50,6 @@ lane_run() {
 		exit "$(cat "$scratch/status")"
 	fi
 	[ "$kernel_status" != 124 ] || { echo "$lane: no end after $seconds s" >&2; exit 124; }
-	tail -n 40 "$scratch/log" >&2
+	tail -n 100 "$scratch/log" >&2
 	fail "the kernel stopped before the command ended (its status: $kernel_status)"
 }
