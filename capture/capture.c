@@ -17,7 +17,8 @@
 #include "emu/link.h"
 
 #define RING_MIN (16ull << 20)
-#define RING_MAX (256ull << 20)
+#define CABLE_MIN (2ull << 20) /* of a ring that shares the memory with many others */
+#define RING_MAX (128ull << 20) /* the kernel clears it first, which takes a tenth of a second */
 #define RING_SHARE 4 /* of the memory: the most that may be asked for */
 
 /* Packets on links: what a second of 100,000 packets brings. 9 MiB. */
@@ -45,10 +46,12 @@ static int add_taps(struct capture *c, const struct emu *e)
 	int r = taps_init(&c->taps, net);
 
 	c->naming = calloc(net->n_links + 1, sizeof(*c->naming));
-	if (r < 0 || !c->naming)
+	c->alone = calloc(net->n_links + 1, sizeof(*c->alone));
+	if (r < 0 || !c->naming || !c->alone)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < net->n_links; i++) {
 		c->naming[i] = tap_naming_iface(net, i);
+		c->alone[i] = tap_is_alone(net, i);
 		if (emu_link_engine(e, i) != ENGINE_SHAPER)
 			taps_add(&c->taps, net, i);
 	}
@@ -91,24 +94,47 @@ static int add_ring(struct capture *c, int ns_fd, int ifindex, uint64_t size, st
 	return r;
 }
 
-/* One for the fabric, one for each link that has no end in it; none for links that are shaped. */
+/* Does the link need a ring of its own? Packets of shaped links come from the shaper. */
+static bool is_cable(const struct emu *e, const struct net *net, uint32_t link)
+{
+	return emu_link_engine(e, link) != ENGINE_SHAPER && !tap_in_fabric(net, link);
+}
+
+/* How many cables want a ring; and is there something to capture in the fabric? */
+static size_t count_cables(const struct emu *e, const struct net *net, bool *ret_fabric)
+{
+	size_t n = 0;
+
+	*ret_fabric = false;
+	for (uint32_t i = 0; i < net->n_links; i++) {
+		n += is_cable(e, net, i);
+		*ret_fabric |= emu_link_engine(e, i) != ENGINE_SHAPER && tap_in_fabric(net, i);
+	}
+	return n;
+}
+
+/*
+ * One for the fabric, one for each link that has no end in it. Where there are both, the fabric has half
+ * of the memory, for it sees most of the packets; the cables share what is left.
+ */
 static int open_rings(struct capture *c, struct emu *e, struct err *err)
 {
 	const struct net *net = c->net;
-	bool fabric = false;
-	uint64_t size = 0;
+	uint64_t size = 0, cable = 0;
+	bool fabric;
+	size_t n = count_cables(e, net, &fabric);
 	int r = ring_size(c, &size, err);
 
+	if (n) {
+		if (fabric)
+			size /= 2;
+		cable = size / n < CABLE_MIN ? CABLE_MIN : size / n;
+	}
 	for (uint32_t i = 0; i < net->n_links && r == 0; i++) {
 		const struct iface *named = &net->ifaces[tap_naming_iface(net, i)];
 
-		if (emu_link_engine(e, i) == ENGINE_SHAPER)
-			continue;
-		if (tap_in_fabric(net, i))
-			fabric = true;
-		else
-			r = add_ring(c, emu_node_ns(e, named->node), named->ifindex, RING_MIN / 2,
-				     err);
+		if (is_cable(e, net, i))
+			r = add_ring(c, emu_node_ns(e, named->node), named->ifindex, cable, err);
 	}
 	if (r == 0 && fabric)
 		r = add_ring(c, emu_fabric_ns(e), 0, size, err);
@@ -416,6 +442,7 @@ void capture_free(struct capture *c)
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->view_lock);
 	free(c->naming);
+	free(c->alone);
 	taps_clear(&c->taps);
 	free(c);
 }

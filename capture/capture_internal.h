@@ -40,6 +40,7 @@ struct capture {
 	int stop_fd;
 	int64_t start;
 	uint32_t *naming; /* tap_naming_iface() of each link */
+	bool *alone;	  /* tap_is_alone() of each link */
 	int64_t flushed_at; /* CLOCK_MONOTONIC ns */
 	uint64_t flushed_packets;
 	struct capture_stats counts; /* the thread's, who publishes them in stats */

@@ -169,6 +169,7 @@ static uint64_t id_of(struct capture *c, const struct sighting *s, const struct 
 	struct packet_seen seen = {
 		.link = s->link,
 		.end = s->out,
+		.alone = c->alone[s->link],
 		.ts = s->packet.ts,
 		.hash = c->infer ? 0 : s->hash,
 		.data = s->packet.data,

@@ -360,7 +360,8 @@ uint64_t packet_ids_get(struct packet_ids *ids, const struct packet_seen *s)
 {
 	uint64_t link = 2 * (uint64_t)s->link + s->end, kind, before, id;
 
-	if (!s->caplen) /* its bytes are not known */
+	/* Its bytes are not known, or there is nothing to tell it from. */
+	if (!s->caplen || (s->alone && !s->shaper_id))
 		return ++ids->last_id;
 	kind = kind_of(s->hash, s->data, s->caplen, s->len);
 	if (!s->shaper_id)

@@ -28,6 +28,7 @@ void packet_ids_free(struct packet_ids *ids);
 struct packet_seen {
 	uint32_t link;
 	uint8_t end;	     /* it left: what crosses a link both ways is on two links, to us */
+	bool alone;	     /* what crosses this link crosses no other */
 	int64_t ts;	     /* ns */
 	uint32_t hash;	     /* its tag, or 0 where there are none */
 	const uint8_t *data; /* an Ethernet frame */

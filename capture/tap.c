@@ -24,6 +24,17 @@ bool tap_in_fabric(const struct net *net, uint32_t link)
 	return is_port(net, net->links[link].iface[0]) || is_port(net, net->links[link].iface[1]);
 }
 
+bool tap_is_alone(const struct net *net, uint32_t link)
+{
+	for (int end = 0; end < 2; end++) {
+		const struct iface *ifc = &net->ifaces[net->links[link].iface[end]];
+
+		if (is_port(net, net->links[link].iface[end]) || net->nodes[ifc->node].n_ifaces > 1)
+			return false;
+	}
+	return true;
+}
+
 void tap_describe(const struct net *net, uint32_t iface, char name[TAP_NAME_SIZE],
 		  char descr[TAP_DESCR_SIZE])
 {
