@@ -20,6 +20,7 @@
 #define CABLE_MIN (2ull << 20) /* of a ring that shares the memory with many others */
 #define RING_MAX (128ull << 20) /* the kernel clears it first, which takes a tenth of a second */
 #define RING_SHARE 4 /* of the memory: the most that may be asked for */
+#define FLOW_SHARE 2 /* of the memory: the most that flows may take */
 
 /* Packets on links: what a second of 100,000 packets brings. 9 MiB. */
 #define IDS_WINDOW (1u << 17)
@@ -215,11 +216,18 @@ static int open_files(struct capture *c, struct err *err)
 	return sink_open(c->net, &so, &c->sink, err);
 }
 
+/* A run's flows wait for their labels until its end; so many that the machine fails are too many. */
+static size_t flow_memory(void)
+{
+	return (size_t)sysconf(_SC_PHYS_PAGES) / FLOW_SHARE * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 		  const struct capture_opts *opts, struct capture **ret, struct err *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
-	struct flow_opts fo = { .schemas = opts->schemas, .vantage = vantage_of, .arg = c };
+	struct flow_opts fo = { .schemas = opts->schemas, .memory_max = flow_memory(),
+				.vantage = vantage_of, .arg = c };
 	int r;
 
 	if (!c)
@@ -363,6 +371,12 @@ static int add_secrets(void *arg, const char *keys, size_t len)
 	return sink_add_secrets(arg, keys, len);
 }
 
+static const char *why_not_whole(int error)
+{
+	return error == EOVERFLOW ? "its flows fill half of this machine's memory" :
+				    strerror(error);
+}
+
 int capture_stop(struct capture *c, struct err *err)
 {
 	uint64_t one = 1;
@@ -382,7 +396,7 @@ int capture_stop(struct capture *c, struct err *err)
 	if (c->stats.error)
 		r = err_integrity(err,
 				  "the capture could not be written whole: %s; what is in it can "
-				  "be read", strerror(c->stats.error));
+				  "be read", why_not_whole(c->stats.error));
 	if (c->opts.secrets && c->sink && r == 0)
 		secrets_read(c->emu, add_secrets, c->sink); /* without memory, without secrets */
 	e = sink_close(steal_ptr(c->sink), r < 0 ? NULL : err);

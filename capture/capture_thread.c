@@ -151,16 +151,12 @@ static int add_packet(struct capture *c, const struct sighting *s, const struct 
 	struct flow *flow = NULL;
 	int r = flow_table_add(c->flows, &s->packet, &flow);
 
-	if (r <= 0)
-		flow = NULL;
-	if (r > 0)
-		r = 0;
-	if (r == 0 && flow && flow->pending && !c->counts.error)
+	if (r > 0 && flow->pending && !c->counts.error)
 		r = comment_complete(flow, sink_patch, c->sink);
-	if (r == 0)
-		r = hand_on(c, s, owner, flow);
+	if (r < 0)
+		set_error(c, -r); /* it is handed on all the same, for it is counted there */
 	*ret = flow;
-	return r;
+	return hand_on(c, s, owner, flow);
 }
 
 /* f: of a link that the shaper shapes; else NULL. */

@@ -156,6 +156,7 @@ static int parse_options(struct flows *fs, struct flow_opts *opts)
 	parse_timeout(call, "udp-idle", &opts->udp_idle);
 	parse_timeout(call, "icmp-idle", &opts->icmp_idle);
 	parse_timeout(call, "tcp-closed", &opts->tcp_closed);
+	parse_timeout(call, "tcp-attempt", &opts->tcp_attempt);
 	parse_timeout(call, "active", &opts->active);
 	opts->checksums = call_value(call, "checksums");
 	fs->schema = name ? flow_schema_find(name) : &schema_detnet;
@@ -238,6 +239,8 @@ static const struct option_row options[] = {
 	{ .name = "icmp-idle", .arg = "TIME", .help = "The same for ICMP (1min)." },
 	{ .name = "tcp-closed", .arg = "TIME",
 	  .help = "The same for TCP that both ends closed or one reset (5s)." },
+	{ .name = "tcp-attempt", .arg = "TIME",
+	  .help = "End a TCP flow so long after its first SYN if nothing answers (5s)." },
 	{ .name = "active", .arg = "TIME",
 	  .help = "End a flow of this age, though it goes on (never)." },
 	{ .name = "checksums",

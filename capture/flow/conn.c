@@ -6,7 +6,10 @@
 #include <string.h>
 #include "capture/flow/conn.h"
 
-/* A SYN or RST this far from what was sent so far says nothing about how much was sent. */
+/*
+ * A SYN or RST this far from what was sent so far says nothing about how much was sent, nor does
+ * an ACK of 0.
+ */
 #define SEQ_JUMP_MAX (1 << 20)
 
 enum { NOTED_SYN = 1, NOTED_FIN = 2, NOTED_RST = 4, NOTED_DATA = 8, NOTED_ACK = 16,
@@ -87,8 +90,11 @@ static void note_segment(struct conn_side *s, int dir, const struct packet *p,
 	}
 }
 
+/* What a RST carries is a message, and no part of the stream. */
 static uint32_t segment_len(const struct packet *p)
 {
+	if (p->flags & TCP_RST && p->payload_len)
+		return 0;
 	return p->payload_len + !!(p->flags & TCP_SYN) + !!(p->flags & TCP_FIN);
 }
 
@@ -193,7 +199,7 @@ static uint64_t acked_unseen(struct conn *c, int sender, uint32_t ack)
 	/* One behind the end may be a FIN that was not seen. */
 	beyond = ahead_of(ack, s->last);
 	if ((s->state == CONN_ESTABLISHED || s->state == CONN_PARTIAL) && beyond > 1 &&
-	    beyond <= SEQ_JUMP_MAX) {
+	    (ack || beyond <= SEQ_JUMP_MAX)) {
 		missed += (uint32_t)beyond;
 		s->sent += (uint32_t)beyond;
 		s->last = ack;
@@ -219,6 +225,16 @@ static unsigned judge_segment(struct conn *c, int dir, const struct packet *p)
 	return CONN_RETRANSMITTED;
 }
 
+/*
+ * Does a SYN set the numbers anew? Where a RST was the first that was seen, it was perhaps forged.
+ */
+static bool starts_again(const struct conn_side *s, const struct packet *p)
+{
+	if (s->state == CONN_RESET)
+		return s->prev == CONN_INACTIVE;
+	return s->state != CONN_CLOSED && p->seq != s->isn;
+}
+
 static unsigned count_segment(struct conn *c, int dir, const struct packet *p,
 			      const struct conn_history *h)
 {
@@ -229,8 +245,7 @@ static unsigned count_segment(struct conn *c, int dir, const struct packet *p,
 
 	if (s->state == CONN_INACTIVE) {
 		start_counting(s, p);
-	} else if (p->flags & TCP_SYN && s->state != CONN_CLOSED && s->state != CONN_RESET &&
-		   p->seq != s->isn) {
+	} else if (p->flags & TCP_SYN && starts_again(s, p)) {
 		start_counting(s, p);
 		s->n_holes = 0;
 	}
@@ -253,8 +268,8 @@ static unsigned count_segment(struct conn *c, int dir, const struct packet *p,
 	if (ahead > 0) {
 		s->sent += (uint32_t)ahead;
 		s->last = end;
-		s->fragmented = p->fragment;
-	} else if (p->payload_len && s->state != CONN_INACTIVE) {
+		s->fragmented = p->fragment && !(p->flags & TCP_RST);
+	} else if (p->payload_len && s->state != CONN_INACTIVE && !(p->flags & TCP_RST)) {
 		note_scaled(&s->retransmits, h, dir, 'T');
 	}
 	return what;
@@ -405,6 +420,14 @@ bool conn_is_over(const struct conn *c)
 	       c->side[0].state == CONN_RESET || c->side[1].state == CONN_RESET;
 }
 
+bool conn_is_attempt(const struct conn *c)
+{
+	const struct conn_side *s = &c->side[0];
+
+	return (s->state == CONN_SYN_SENT || s->state == CONN_SYN_ACK_SENT) &&
+	       s->prev == CONN_INACTIVE && c->side[1].state == CONN_INACTIVE;
+}
+
 void conn_continue(struct conn *c, struct conn *from)
 {
 	*c = *from;
@@ -425,9 +448,8 @@ void conn_close(struct conn *c)
 	c->holes = NULL;
 }
 
-void conn_add_udp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h)
+void conn_add_udp(struct conn *c, int dir, const struct conn_history *h)
 {
-	(void)p;
 	note_once(&c->side[dir], h, dir, NOTED_DATA, 'D');
 	c->side[dir].state = CONN_PARTIAL;
 }

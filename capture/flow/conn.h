@@ -78,12 +78,14 @@ bool conn_is_new(const struct conn *c, int dir, const struct packet *p);
  */
 unsigned conn_add_tcp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h,
 		      uint64_t *ret_missed);
-void conn_add_udp(struct conn *c, int dir, const struct packet *p, const struct conn_history *h);
+void conn_add_udp(struct conn *c, int dir, const struct conn_history *h);
 /* A packet whose checksum is wrong: it is noted, and says nothing else. */
 void conn_add_corrupt(struct conn *c, int dir, const struct conn_history *h);
 void conn_note_flipped(const struct conn_history *h);
 /* Both ends have closed it, or one has reset it. */
 bool conn_is_over(const struct conn *c);
+/* It began with a SYN, which nobody has answered. */
+bool conn_is_attempt(const struct conn *c);
 /* Moves from into c, a new flow that goes on where another ended: history and bytes begin anew. */
 void conn_continue(struct conn *c, struct conn *from);
 /* Frees what it holds. */

@@ -1,9 +1,10 @@
 /*
  * The flow table: finds the flow of each packet and keeps its totals.
  *
- * A flow ends when its addresses were idle too long, when it has the age that opts.active sets,
- * or when a SYN opens another connection on them (conn_is_new()). What says so is the next packet
- * of its addresses; flow_expire.c finds the flows that have none. The rows are flow_table.c's.
+ * A flow ends when its addresses were idle too long, when nobody answers its SYN, when it has the
+ * age that opts.active sets, or when a SYN opens another connection on them (conn_is_new()). What
+ * says so is the next packet of its addresses; flow_expire.c finds the flows that have none. The
+ * rows are flow_table.c's.
  *
  * A flow is counted at one interface, its vantage. Where packets of other interfaces come first,
  * the row is provisional: it counts what the first interface saw and begins anew with the first
@@ -41,7 +42,7 @@ static bool is_too_old(const struct flow_table *t, const struct flow_entry *e, i
 static bool opens_next(const struct flow_table *t, const struct flow_entry *e, int dir,
 		       const struct packet *p, const struct flow_packet *fp)
 {
-	bool next = later_by(fp->ts, e->flow.last, flow_idle_max(t, e)) ||
+	bool next = fp->ts > flow_end(t, e) ||
 		    (p->proto == IPPROTO_TCP && conn_is_new(&e->conn, dir, p)) ||
 		    is_too_old(t, e, fp->ts);
 
@@ -227,7 +228,7 @@ static void count(struct flow_table *t, struct flow_entry *e, int dir, const str
 	} else {
 		s->bytes += p->payload_len;
 		if (f->proto == IPPROTO_UDP)
-			conn_add_udp(&e->conn, dir, p, &h);
+			conn_add_udp(&e->conn, dir, &h);
 	}
 	if (t->opts.schemas)
 		flow_show_schemas(t, e, dir, p, fp);
@@ -298,8 +299,7 @@ static int next_flow(struct flow_table *t, struct flow_slot *s, const struct loo
 {
 	struct flow_entry *old = s->entry, *e;
 	const struct packet *p = &l->p;
-	bool goes_on = old && is_too_old(t, old, fp->ts) &&
-		       !later_by(fp->ts, old->flow.last, flow_idle_max(t, old)) &&
+	bool goes_on = old && is_too_old(t, old, fp->ts) && fp->ts <= flow_end(t, old) &&
 		       !conn_is_new(&old->conn, dir_of(old, l->second), p);
 	int r = flow_row_add(t, s, l->hash, &l->k, &e);
 
@@ -314,8 +314,6 @@ static int next_flow(struct flow_table *t, struct flow_slot *s, const struct loo
 		if (p->proto == IPPROTO_TCP && flow_take_expected(&t->expected, &e->flow))
 			e->service = SERVICE_FTP_DATA;
 	}
-	if (t->opts.ended)
-		flow_expire_add(t, e);
 	*ret = e;
 	return old ? flow_row_end(t, old) : 0;
 }
@@ -326,6 +324,7 @@ static int add(struct flow_table *t, const struct look_up *l, const struct flow_
 	const struct packet *p = &l->p;
 	struct flow_entry *e;
 	struct flow_slot *s;
+	bool anew = true, was_over = false;
 	int r, dir;
 
 	if (t->opts.ended) {
@@ -341,11 +340,16 @@ static int add(struct flow_table *t, const struct look_up *l, const struct flow_
 			return r;
 	} else if (e->provisional && fp->iface == e->want) {
 		settle(t, e, p, fp);
+	} else {
+		anew = false;
+		was_over = conn_is_over(&e->conn);
 	}
 	dir = dir_of(e, l->second);
 	add_owner(t, e, dir, fp->owner);
 	if (fp->iface == e->flow.iface)
 		count(t, e, dir, p, fp);
+	if (t->opts.ended && (anew || conn_is_over(&e->conn) != was_over))
+		flow_expire_set(t, e);
 	if (p->icmp_error && p->payload_cap && !e->flow.activity)
 		adopt_quoted(t, e, p, fp->ts);
 	if (ret)

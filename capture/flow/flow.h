@@ -80,6 +80,8 @@ struct flow_opts {
 	/* Idle times after which the same addresses are a new flow, ns; 0: Zeek's defaults. */
 	int64_t tcp_idle, udp_idle, icmp_idle; /* 5 min, 1 min, 1 min */
 	int64_t tcp_closed; /* the same for a TCP connection that both ends closed or one reset: 5 s */
+	int64_t tcp_attempt; /* from the first SYN, where nothing answers it, ns; 0: Zeek's 5 s */
+	size_t memory_max; /* bytes of rows; one more is -EOVERFLOW. 0: no bound but the machine's */
 	/*
 	 * Age at which a flow ends although it goes on, ns (NetFlow's active timeout); 0: none. The next
 	 * flow keeps its originator and what is known of the connection.
@@ -91,7 +93,8 @@ struct flow_opts {
 	/*
 	 * Called with each flow that has ended (timed out, or replaced by the next of its
 	 * addresses), which is freed after; so memory holds the live flows only. In order of
-	 * their ends, within a short time (flow_expire.c). Not 0 ends flow_table_add() with that.
+	 * their ends, within a short time (flow_expire.c). 0, or -errno, with which
+	 * flow_table_add() ends.
 	 * NULL: all are kept, for flow_table_each().
 	 */
 	int (*ended)(void *arg, const struct flow *f);
@@ -112,11 +115,14 @@ int flow_table_add(struct flow_table *t, const struct flow_packet *p, struct flo
 /*
  * The same for several packets, at most FLOW_BATCH, whose data is valid together. Faster where
  * there are many flows, for their rows are fetched ahead. How many were of no flow, or what
- * flow_table_add() says.
+ * flow_table_add() says; then those of the rest are not added.
  */
 #define FLOW_BATCH 32
 int flow_table_add_many(struct flow_table *t, const struct flow_packet *fp, size_t n);
-/* The flow that a packet would be added to, or NULL; nothing is added or changed. */
+/*
+ * The flow that a packet would be added to, or NULL. No flow is added or changed; that a first
+ * fragment has these ports is remembered.
+ */
 const struct flow *flow_table_find(struct flow_table *t, const struct flow_packet *fp);
 size_t flow_table_count(const struct flow_table *t); /* flows there were so far */
 size_t flow_table_live(const struct flow_table *t);  /* rows in memory */

@@ -7,7 +7,8 @@
  * slot of a wheel whose ticks are short to a timeout's measure. Nothing is moved when a packet
  * comes: a slot's flows are looked at when its tick is over, and one that saw packets meanwhile
  * moves on to the slot in which it might end now. So a flow costs a look for each idle time that
- * it lives, and a packet nothing.
+ * it lives, and a packet nothing; but the one that closes or resets a connection, whose flow moves
+ * to the slot in which it ends soon.
  *
  * Time is what the packets say, and a file may lie: the clock follows the earlier of each two
  * packets in a row, so a single wild time stamp ends nothing. It never goes back.
@@ -23,7 +24,7 @@ static int64_t tick_of(int64_t ns)
 	return ns >> TICK_BITS;
 }
 
-int64_t flow_idle_max(const struct flow_table *t, const struct flow_entry *e)
+static int64_t idle_max(const struct flow_table *t, const struct flow_entry *e)
 {
 	const struct flow_opts *o = &t->opts;
 
@@ -44,18 +45,27 @@ void flow_expire_init(struct flow_table *t)
 	t->wheel.now = t->wheel.newest = INT64_MIN;
 }
 
-/* When the flow will have been idle for too long; INT64_MAX: never. */
-static int64_t end_of(const struct flow_table *t, const struct flow_entry *e)
+static int64_t later(int64_t ts, int64_t by)
 {
 	int64_t end;
 
-	return __builtin_add_overflow(e->flow.last, flow_idle_max(t, e), &end) ? INT64_MAX : end;
+	return __builtin_add_overflow(ts, by, &end) ? INT64_MAX : end;
 }
 
-void flow_expire_add(struct flow_table *t, struct flow_entry *e)
+int64_t flow_end(const struct flow_table *t, const struct flow_entry *e)
+{
+	int64_t end = later(e->flow.last, idle_max(t, e)), given_up;
+
+	if (e->flow.proto != IPPROTO_TCP || !conn_is_attempt(&e->conn))
+		return end;
+	given_up = later(e->flow.first, t->opts.tcp_attempt);
+	return given_up < end ? given_up : end;
+}
+
+static void add(struct flow_table *t, struct flow_entry *e)
 {
 	struct flow_wheel *w = &t->wheel;
-	int64_t tick = tick_of(end_of(t, e));
+	int64_t tick = tick_of(flow_end(t, e));
 	struct flow_entry **head;
 
 	/* Behind the tick that is under way, and not further than the wheel reaches. */
@@ -81,6 +91,12 @@ void flow_expire_remove(struct flow_entry *e)
 	e->pprev = NULL;
 }
 
+void flow_expire_set(struct flow_table *t, struct flow_entry *e)
+{
+	flow_expire_remove(e);
+	add(t, e);
+}
+
 /* The tick is over: each of its flows has ended, or moves on. The list is turned into its order. */
 static int end_slot(struct flow_table *t, int64_t tick, int64_t clock)
 {
@@ -96,10 +112,10 @@ static int end_slot(struct flow_table *t, int64_t tick, int64_t clock)
 		int q = 0;
 
 		turned = e->next;
-		if (end_of(t, e) < clock)
+		if (flow_end(t, e) < clock)
 			q = flow_row_end(t, e);
 		else
-			flow_expire_add(t, e);
+			add(t, e);
 		r = r ? r : q;
 	}
 	return r;

@@ -162,11 +162,11 @@ void flow_show_schemas(struct flow_table *t, struct flow_entry *e, int dir, cons
 void flow_reset_schemas(struct flow_table *t, struct flow_entry *e);
 
 /* flow_expire.c */
-/* The idle time after which the flow is over, and a packet is the next one's. */
-int64_t flow_idle_max(const struct flow_table *t, const struct flow_entry *e);
+/* The time after which the flow is over, and a packet is the next one's; INT64_MAX: never. */
+int64_t flow_end(const struct flow_table *t, const struct flow_entry *e);
 void flow_expire_init(struct flow_table *t);
-/* From now on the flow ends when it was idle for too long. Only with opts.ended. */
-void flow_expire_add(struct flow_table *t, struct flow_entry *e);
+/* From now on the flow ends at flow_end(), which may have come nearer. Only with opts.ended. */
+void flow_expire_set(struct flow_table *t, struct flow_entry *e);
 void flow_expire_remove(struct flow_entry *e);
 /* A packet came at this time: ends the flows that it leaves behind. 0 or what opts.ended says. */
 int flow_expire(struct flow_table *t, int64_t ts);

@@ -42,6 +42,8 @@ static void set_defaults(struct flow_opts *o)
 		o->icmp_idle = 60 * NSEC_PER_SEC;
 	if (!o->tcp_closed)
 		o->tcp_closed = 5 * NSEC_PER_SEC;
+	if (!o->tcp_attempt)
+		o->tcp_attempt = 5 * NSEC_PER_SEC;
 }
 
 struct flow_table *flow_table_new(const struct flow_opts *opts, struct owners *owners)
@@ -241,12 +243,20 @@ static struct flow_entry *new_row(struct flow_table *t)
 	return e;
 }
 
+static bool is_full(const struct flow_table *t)
+{
+	return t->opts.memory_max && !t->free &&
+	       (t->n_rows + 1) * t->row_size > t->opts.memory_max;
+}
+
 int flow_row_add(struct flow_table *t, struct flow_slot *s, uint64_t hash, const struct flow_key *k,
 		 struct flow_entry **ret)
 {
 	struct flow_entry *e;
 	int r;
 
+	if (is_full(t))
+		return -EOVERFLOW;
 	if (!s->entry && (t->n_used + 1) * 2 > t->n_slots) {
 		r = grow_slots(t);
 		if (r)

@@ -144,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	opts.tcp_idle = times[data[1] & 3];
 	opts.udp_idle = opts.icmp_idle = times[data[1] >> 2 & 3];
-	opts.tcp_closed = times[data[1] >> 4 & 3];
+	opts.tcp_closed = opts.tcp_attempt = times[data[1] >> 4 & 3];
 	opts.active = data[1] & 64 ? 10 * NSEC_PER_SEC : 0;
 	opts.checksums = data[1] & 128;
 	out = open_memstream(&text, &text_size);

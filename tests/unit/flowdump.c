@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	int e;
 
 	if (argc > 2 && !strcmp(argv[1], "--never-idle")) {
-		opts.tcp_idle = opts.udp_idle = opts.icmp_idle = INT64_MAX;
+		opts.tcp_idle = opts.udp_idle = opts.icmp_idle = opts.tcp_attempt = INT64_MAX;
 		argv++, argc--;
 	}
 	if (argc != 2) {

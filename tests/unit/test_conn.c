@@ -70,6 +70,16 @@ static const struct play plays[] = {
 	{ "simultaneous open",
 	  "> S 100 0 0;< S 500 0 0;< SA 500 101 0;> SA 100 501 0;> PA 101 501 4", "S1", "SsD", 4,
 	  0 },
+	{ "what a RST carries is no payload",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;> PA 101 501 5;< RA 501 106 12;< RA 501 106 12",
+	  "RSTR", "ShADr", 5, 0 },
+	{ "a RST ahead of the SYN-ACK says nothing of its numbers",
+	  "> S 100 0 0;< RA 9000 101 0;< SA 500 101 0", "REJ", "Srh", 0, 0 },
+	{ "more than 1 MiB acknowledged and unseen",
+	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;< A 501 3000101 0", "S1", "ShAaG", 3000000, 0 },
+	{ "an ACK of 0 far ahead acknowledges nothing",
+	  "> S 4200000000 0 0;< SA 500 4200000001 0;> A 4200000001 501 0;< A 501 0 0", "S1", "ShAa",
+	  0, 0 },
 	{ "RST behind both FINs changes nothing",
 	  "> S 100 0 0;< SA 500 101 0;> A 101 501 0;< FA 501 101 0;> FA 101 502 0;> R 102 0 0", "SF",
 	  "ShAfFR", 0, 0 },
@@ -412,14 +422,13 @@ static void test_udp(void **state)
 {
 	char history[FLOW_HISTORY_MAX + 1] = "";
 	struct conn_history h = { history, FLOW_HISTORY_MAX };
-	struct packet p = { .proto = IPPROTO_UDP };
 	struct conn c = { 0 };
 
 	assert_string_equal(conn_state(&c, IPPROTO_UDP, 0, 0), "OTH");
-	conn_add_udp(&c, 0, &p, &h);
-	conn_add_udp(&c, 0, &p, &h);
+	conn_add_udp(&c, 0, &h);
+	conn_add_udp(&c, 0, &h);
 	assert_string_equal(conn_state(&c, IPPROTO_UDP, 0, 0), "S0");
-	conn_add_udp(&c, 1, &p, &h);
+	conn_add_udp(&c, 1, &h);
 	assert_string_equal(conn_state(&c, IPPROTO_UDP, 0, 0), "SF");
 	assert_string_equal(history, "Dd");
 	assert_string_equal(conn_state(&c, IPPROTO_ICMP, 0, 0), "OTH");
