@@ -64,19 +64,6 @@ static int set_bind(const struct ring *r, int ifindex)
 	return bind(r->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
 }
 
-/* A socket stays in the namespace it was made in. */
-static int socket_in(int ns_fd)
-{
-	int old = netns_enter(ns_fd), fd, saved;
-
-	if (old < 0)
-		return old;
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* protocol 0: nothing until bind */
-	saved = errno;
-	netns_leave(old);
-	return fd < 0 ? -saved : fd;
-}
-
 int ring_open(int ns_fd, int ifindex, uint64_t size, uint32_t snaplen, struct ring **ret,
 	      struct err *err)
 {
@@ -86,7 +73,7 @@ int ring_open(int ns_fd, int ifindex, uint64_t size, uint32_t snaplen, struct ri
 	if (!r)
 		return -ENOMEM;
 	r->snaplen = snaplen;
-	r->fd = socket_in(ns_fd);
+	r->fd = netns_socket(ns_fd, AF_PACKET, SOCK_RAW, 0); /* nothing comes until bind */
 	e = r->fd < 0 ? r->fd : 0;
 	if (e == 0)
 		e = set_ring(r, size);

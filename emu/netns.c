@@ -70,6 +70,18 @@ void netns_leave(int old_fd)
 	close(old_fd);
 }
 
+int netns_socket(int ns_fd, int domain, int type, int protocol)
+{
+	int old = netns_enter(ns_fd), fd, saved;
+
+	if (old < 0)
+		return old;
+	fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+	saved = errno;
+	netns_leave(old);
+	return fd < 0 ? -saved : fd;
+}
+
 /* /proc/sys/net shows the namespace of whoever looks, so this is for the thread that is inside. */
 static int sysctl_here(const char *name, const char *value)
 {
@@ -232,12 +244,8 @@ uint64_t netns_cookie(int ns_fd)
 	_cleanup_close_ int fd = -1;
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
-	int old = netns_enter(ns_fd);
 
-	if (old < 0)
-		return 0;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	netns_leave(old);
+	fd = netns_socket(ns_fd, AF_UNIX, SOCK_DGRAM, 0);
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
 		return 0;
 	return cookie;

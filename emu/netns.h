@@ -17,6 +17,8 @@ int netns_new_apart(int *ret_fds, size_t n, bool ipv6, struct err *err);
 /* Moves the calling thread there; returns an fd of where it was, for netns_leave(), or -errno. */
 int netns_enter(int ns_fd);
 void netns_leave(int old_fd); /* closes old_fd */
+/* socket(2) in the namespace, which it stays in; close-on-exec. An fd or -errno. */
+int netns_socket(int ns_fd, int domain, int type, int protocol);
 /* Writes /proc/sys/net/<name> of the namespace. */
 int netns_sysctl(int ns_fd, const char *name, const char *value);
 /* SO_NETNS_COOKIE of the namespace, 0 where the kernel has none (before 5.14). */

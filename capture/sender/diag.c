@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
@@ -11,6 +10,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "capture/sender/diag.h"
 #include "capture/sender/netlink.h"
 #include "core/cleanup.h"
@@ -18,30 +20,30 @@
 
 #define BUF_SIZE    32768
 #define NOTICE_ROOM (1 << 20) /* of the notices' socket: some thousands */
+#define NOTICES_MAX 4096      /* at once: whoever sends them must not keep us here */
 
 struct diag {
-	struct mnl_socket *nl;
+	int fd;
 	uint32_t seq;
 };
 
-static struct mnl_socket *open_in(int ns_fd, unsigned groups, int *ret_err)
+/*
+ * A socket in a host's namespace is within reach of the host's root, who may send to it. One that is
+ * connected to the kernel is refused to all others, but for groups that it is in.
+ */
+static int open_in(int ns_fd, unsigned groups)
 {
-	int old = netns_enter(ns_fd);
-	struct mnl_socket *nl;
+	struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_groups = groups };
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	_cleanup_close_ int fd = netns_socket(ns_fd, AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK,
+					      NETLINK_SOCK_DIAG);
 
-	if (old < 0) {
-		*ret_err = old;
-		return NULL;
-	}
-	nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	*ret_err = nl ? 0 : -errno;
-	netns_leave(old);
-	if (nl && mnl_socket_bind(nl, groups, MNL_SOCKET_AUTOPID) < 0) {
-		*ret_err = -errno;
-		mnl_socket_close(nl);
-		nl = NULL;
-	}
-	return nl;
+	if (fd < 0)
+		return fd;
+	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0 ||
+	    connect(fd, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
+	return steal_fd(&fd);
 }
 
 int diag_open(int ns_fd, struct diag **ret)
@@ -51,9 +53,12 @@ int diag_open(int ns_fd, struct diag **ret)
 
 	if (!d)
 		return -ENOMEM;
-	d->nl = open_in(ns_fd, 0, &r);
-	if (!d->nl) {
-		free(d);
+	d->fd = open_in(ns_fd, 0);
+	r = d->fd < 0 ? d->fd : 0;
+	if (r == 0 && getrandom(&d->seq, sizeof(d->seq), 0) < 0)
+		r = -errno;
+	if (r < 0) {
+		diag_close(d);
 		return r;
 	}
 	*ret = d;
@@ -64,7 +69,8 @@ void diag_close(struct diag *d)
 {
 	if (!d)
 		return;
-	mnl_socket_close(d->nl);
+	if (d->fd >= 0)
+		close(d->fd);
 	free(d);
 }
 
@@ -130,30 +136,48 @@ int diag_parse(const void *buf, size_t len, uint32_t seq, diag_fn *fn, void *arg
 	return r;
 }
 
+struct answers {
+	diag_fn *fn;
+	void *arg;
+	size_t n;
+};
+
+static void count_answer(void *arg, const struct diag_socket *s)
+{
+	struct answers *a = arg;
+
+	a->n++;
+	a->fn(a->arg, s);
+}
+
 /*
- * The answer to a question is in the socket when send returns; a dump goes on with each reading.
- * So nothing is waited for: an empty socket is an answer that was lost.
+ * The kernel answers within send(), and goes on with a dump at each reading, so there is nothing to wait
+ * for: a socket that is empty before the answer has been read has lost it. What is read before it belongs
+ * to earlier questions that were given up.
  */
 static int ask(struct diag *d, const struct inet_diag_req_v2 *req, uint16_t flags, diag_fn *fn,
 	       void *arg)
 {
 	char buf[BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	ssize_t n;
-	int r;
+	struct answers a = { .fn = fn, .arg = arg };
+	int r = 1;
 
 	nlh->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
 	nlh->nlmsg_seq = ++d->seq ? d->seq : ++d->seq;
 	memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof(*req)), req, sizeof(*req));
-	if (mnl_socket_sendto(d->nl, nlh, nlh->nlmsg_len) < 0)
+	if (send(d->fd, nlh, nlh->nlmsg_len, 0) < 0)
 		return -errno;
-	do {
-		n = mnl_socket_recvfrom(d->nl, buf, sizeof(buf));
+	while (r > 0 && (flags & NLM_F_DUMP || !a.n)) {
+		ssize_t n = netlink_recv(d->fd, buf, sizeof(buf));
+
+		if (n == -ENOMSG)
+			continue;
 		if (n < 0)
-			return errno == EAGAIN ? -EIO : -errno;
-		r = diag_parse(buf, (size_t)n, d->seq, fn, arg);
-	} while (r > 0 && flags & NLM_F_DUMP);
+			return n == -EAGAIN ? -EIO : (int)n;
+		r = diag_parse(buf, (size_t)n, d->seq, count_answer, &a);
+	}
 	return r < 0 ? r : 0;
 }
 
@@ -219,25 +243,26 @@ int diag_open_notices(int ns_fd)
 {
 	unsigned groups = 1u << (SKNLGRP_INET_UDP_DESTROY - 1) |
 			  1u << (SKNLGRP_INET6_UDP_DESTROY - 1);
-	int r, fd, size = NOTICE_ROOM;
-	struct mnl_socket *nl = open_in(ns_fd, groups, &r);
+	int fd = open_in(ns_fd, groups), size = NOTICE_ROOM;
 
-	if (!nl)
-		return r;
-	fd = fcntl(mnl_socket_get_fd(nl), F_DUPFD_CLOEXEC, 3);
-	r = fd < 0 ? -errno : fd;
-	mnl_socket_close(nl);
-	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+	if (fd < 0)
+		return fd;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	return r;
+	return fd;
 }
 
 int diag_read_notices(int fd, diag_fn *fn, void *arg)
 {
 	char buf[BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	ssize_t n;
 
-	while ((n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
-		diag_parse(buf, (size_t)n, 0, fn, arg);
-	return n < 0 && errno != EAGAIN ? -errno : 0;
+	for (unsigned k = 0; k < NOTICES_MAX; k++) {
+		ssize_t n = netlink_recv(fd, buf, sizeof(buf));
+
+		if (n >= 0)
+			diag_parse(buf, (size_t)n, 0, fn, arg);
+		else if (n != -ENOMSG && n != -EMSGSIZE)
+			return n == -EAGAIN ? 0 : (int)n;
+	}
+	return 1;
 }

@@ -4,7 +4,8 @@
  * A struct diag is a netlink socket in one network namespace and sees the sockets of that one.
  * INET_DIAG_CGROUP_ID (Linux 5.8) says which cgroup v2 directory a socket was made in, by the same
  * number as bpf_skb_cgroup_id(); request sockets and those in TIME_WAIT have none. The kernel's
- * notices of destroyed sockets have none either, and no pid: they say only that a port is free.
+ * notices of destroyed sockets have none either, and no pid: they say only that a port is free. Only what
+ * the kernel itself says counts, though root in the namespace can send to sockets there.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_DIAG_H
@@ -45,7 +46,7 @@ int diag_dump(struct diag *d, uint8_t family, uint8_t proto, uint32_t states, di
 
 /* A socket that hears of UDP sockets being destroyed in the namespace; an fd or -errno. */
 int diag_open_notices(int ns_fd);
-/* Hands out what came, without waiting. -ENOBUFS: notices were lost. */
+/* Hands out what came, without waiting. 1: more may be there, 0: no more, -ENOBUFS: some were lost. */
 int diag_read_notices(int fd, diag_fn *fn, void *arg);
 
 /*

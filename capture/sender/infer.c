@@ -151,6 +151,7 @@ static int ask(struct infer *i, uint32_t node, const struct infer_key *k, bool l
 {
 	struct diag_socket q = { .family = k->family, .proto = k->proto, .lport = k->sport }, s;
 	struct diag *d = i->nodes[node].diag;
+	const struct owner *w;
 	uint32_t id;
 	int r;
 
@@ -166,7 +167,8 @@ static int ask(struct infer *i, uint32_t node, const struct infer_key *k, bool l
 	if (r < 0)
 		return r;
 	id = s.cgroup ? owners_find_program(i->owners, s.cgroup) : OWNER_NONE;
-	if (!id)
+	w = owners_get(i->owners, id);
+	if (!w || w->node != node) /* a host's sockets say nothing of another's programs */
 		return -ESRCH;
 	*ret = id;
 	return 0;
