@@ -371,6 +371,18 @@ static int add_secrets(void *arg, const char *keys, size_t len)
 	return sink_add_secrets(arg, keys, len);
 }
 
+static int refuse_secrets(int r, struct err *err)
+{
+	char most[32];
+
+	if (r != -EFBIG)
+		return err_integrity(err, "not all TLS secrets are in the capture: %s",
+				     strerror(-r));
+	return err_integrity(err, "not all TLS secrets are in the capture: hosts' programs wrote "
+			     "more than %s to their %s",
+			     units_human_size(most, sizeof(most), SECRETS_MAX), SECRETS_FILE);
+}
+
 static const char *why_not_whole(int error)
 {
 	return error == EOVERFLOW ? "its flows fill half of this machine's memory" :
@@ -380,7 +392,7 @@ static const char *why_not_whole(int error)
 int capture_stop(struct capture *c, struct err *err)
 {
 	uint64_t one = 1;
-	int r = 0, e;
+	int r = 0, e, secrets = 0;
 
 	if (!c->running)
 		return 0;
@@ -398,9 +410,11 @@ int capture_stop(struct capture *c, struct err *err)
 				  "the capture could not be written whole: %s; what is in it can "
 				  "be read", why_not_whole(c->stats.error));
 	if (c->opts.secrets && c->sink && r == 0)
-		secrets_read(c->emu, add_secrets, c->sink); /* without memory, without secrets */
+		secrets = secrets_read(c->emu, add_secrets, c->sink);
 	e = sink_close(steal_ptr(c->sink), r < 0 ? NULL : err);
 	r = r < 0 ? r : e;
+	if (r == 0 && secrets < 0)
+		r = refuse_secrets(secrets, err);
 	if (c->fates) {
 		e = fates_close(c->fates, r < 0 ? NULL : err);
 		r = r < 0 ? r : e;

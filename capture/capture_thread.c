@@ -257,11 +257,13 @@ static void read_all(struct capture *c, const struct pollfd *fds)
 /* What is there at the end; nothing comes into the queue any more. */
 static void drain_all(struct capture *c)
 {
+	pthread_mutex_lock(&c->view_lock);
 	tag_read_processes(c->tag);
 	while (c->queue && fate_read(c->queue, on_fate, c) > 0)
 		;
 	for (size_t i = 0; i < c->n_rings; i++)
 		ring_drain(c->rings[i], on_packet, c);
+	pthread_mutex_unlock(&c->view_lock);
 }
 
 /* What the kernel lost cannot be told by interface; it stands with the first. */

@@ -9,8 +9,6 @@
 #include <unistd.h>
 #include "capture/secrets.h"
 
-#define READ_MAX (64u << 20) /* of a host; 100,000 connections of TLS 1.3 write as much */
-
 static size_t span(const char *p, const char *end, const char *set)
 {
 	size_t n = 0;
@@ -55,6 +53,12 @@ size_t secrets_clean(char *text, size_t len)
 	return (size_t)(to - text);
 }
 
+/* What a host did to its file is no error of ours; that we could not open one is. */
+static bool is_ours(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
+}
+
 /*
  * Root in a host may have put anything there. A link would be followed from the machine's root, a
  * FIFO would be waited for; so it must be a plain file, and found without a link.
@@ -85,10 +89,12 @@ static int read_host(int fd, secrets_fn *fn, void *arg)
 	struct stat st;
 	size_t size, len = 0;
 
-	if (fstat(fd, &st) < 0 || !st.st_size)
-		return 0;
-	size = st.st_size > READ_MAX ? READ_MAX : (size_t)st.st_size;
-	text = malloc(size);
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size > SECRETS_MAX)
+		return -EFBIG;
+	size = (size_t)st.st_size;
+	text = malloc(size + 1);
 	if (!text)
 		return -ENOMEM;
 	while (len < size) {
@@ -96,7 +102,9 @@ static int read_host(int fd, secrets_fn *fn, void *arg)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n < 0)
+			return -errno;
+		if (n == 0)
 			break;
 		len += (size_t)n;
 	}
@@ -107,14 +115,14 @@ static int read_host(int fd, secrets_fn *fn, void *arg)
 int secrets_read(const struct emu *e, secrets_fn *fn, void *arg)
 {
 	const struct net *net = emu_net(e);
-	int r = 0;
+	int first = 0;
 
-	for (uint32_t i = 0; i < net->n_nodes && r == 0; i++) {
+	for (uint32_t i = 0; i < net->n_nodes; i++) {
 		pid_t init = node_kinds[net->nodes[i].kind].has_ns ? emu_node_init(e, i) : 0;
-		_cleanup_close_ int fd = init > 0 ? open_in(init) : -1;
+		_cleanup_close_ int fd = init > 0 ? open_in(init) : -ENOENT;
+		int r = fd >= 0 ? read_host(fd, fn, arg) : is_ours(fd) ? fd : 0;
 
-		if (fd >= 0)
-			r = read_host(fd, fn, arg);
+		first = first ? first : r;
 	}
-	return r;
+	return first;
 }

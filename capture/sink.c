@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include "capture/file/pcapfile.h"
+#include "capture/secrets.h"
 #include "capture/sink.h"
 #include "capture/tap.h"
 #include "core/tree.h"
@@ -58,6 +59,8 @@ struct sink {
 	struct sink_count *counts; /* by link */
 	struct retired retired[RETIRED]; /* as a ring */
 	unsigned next_retired;
+	char *keys; /* TLS secrets, for every file: those of either end read a connection */
+	size_t keys_len, keys_size;
 };
 
 const char *sink_name(char buf[SINK_NAME_SIZE], const char *name, enum capture_format format,
@@ -100,10 +103,13 @@ static int file_flush(const struct file *f)
 	return f->ng ? pcapng_flush(f->ng) : f->classic ? pcapfile_flush(f->classic) : 0;
 }
 
-static int file_close(struct file *f, struct err *err)
+static int file_close(const struct sink *s, struct file *f, struct err *err)
 {
-	int r = f->ng ? pcapng_close(f->ng, err) : pcapfile_close(f->classic, err);
+	int r;
 
+	if (f->ng)
+		pcapng_set_secrets(f->ng, s->keys, s->keys_len);
+	r = f->ng ? pcapng_close(f->ng, err) : pcapfile_close(f->classic, err);
 	*f = (struct file){ NULL, NULL };
 	return r;
 }
@@ -166,6 +172,7 @@ static int make_file(const struct sink *s, const struct stream *st, int fd, cons
 	r = pcapng_create(fd, name, os, "detnet " DETNET_VERSION, NULL, &ret->ng, err);
 	if (r < 0)
 		return r;
+	pcapng_set_dir(ret->ng, st->dir_fd);
 	r = write_head(s, st, ret->ng);
 	return r < 0 ? err_sys(err, -r, "cannot write %s", name) : 0;
 }
@@ -180,12 +187,13 @@ static int open_file(struct sink *s, struct stream *st, struct err *err)
 	sink_name(name, st->name, s->o.format, st->number + 1);
 	fd = tree_create(st->dir_fd, name, 0);
 	if (fd == -EEXIST)
-		return err_usage(err, "%s is there already; give another name, or remove it", name);
+		return err_usage(err, "%s is there already; give another name, or remove it",
+				 name);
 	if (fd < 0)
 		return err_sys(err, -fd, "cannot write %s", name);
 	r = make_file(s, st, fd, name, &file, err);
 	if (r < 0) {
-		file_close(&file, NULL);
+		file_close(s, &file, NULL);
 		return r;
 	}
 	st->file = file;
@@ -242,7 +250,7 @@ static int rotate(struct sink *s, uint32_t stream)
 	if (r == 0)
 		r = file_flush(&file);
 	if (r == 0 && (old->file.ng || old->file.classic))
-		r = file_close(&old->file, NULL);
+		r = file_close(s, &old->file, NULL);
 	if (r == 0)
 		r = open_file(s, st, NULL);
 	if (r < 0)
@@ -321,15 +329,21 @@ int sink_patch(void *arg, const struct comment_pos *pos, const char *text, size_
 
 int sink_add_secrets(struct sink *s, const char *keys, size_t len)
 {
-	int r = 0;
+	if (len > SECRETS_MAX - s->keys_len)
+		return -EFBIG;
+	if (s->keys_len + len > s->keys_size) {
+		size_t size = 2 * s->keys_size + len;
+		char *all = realloc(s->keys, size);
 
-	for (size_t i = 0; i < s->n_streams && r == 0; i++)
-		if (s->streams[i].file.ng)
-			r = pcapng_add_secrets(s->streams[i].file.ng, keys, len);
-	for (unsigned i = 0; i < RETIRED && r == 0; i++)
-		if (s->retired[i].file.ng)
-			r = pcapng_add_secrets(s->retired[i].file.ng, keys, len);
-	return r;
+		if (!all)
+			return -ENOMEM;
+		s->keys = all;
+		s->keys_size = size;
+	}
+	if (len)
+		memcpy(s->keys + s->keys_len, keys, len);
+	s->keys_len += len;
+	return 0;
 }
 
 int sink_flush(struct sink *s)
@@ -444,14 +458,14 @@ int sink_close(struct sink *s, struct err *err)
 	if (!s)
 		return 0;
 	for (unsigned i = 0; i < RETIRED; i++) {
-		e = file_close(&s->retired[i].file, r < 0 ? NULL : err);
+		e = file_close(s, &s->retired[i].file, r < 0 ? NULL : err);
 		r = r < 0 ? r : e;
 	}
 	for (size_t i = 0; i < s->n_streams; i++) {
 		struct stream *st = &s->streams[i];
 
 		write_stats(s, st); /* a failure is told by closing */
-		e = file_close(&st->file, r < 0 ? NULL : err);
+		e = file_close(s, &st->file, r < 0 ? NULL : err);
 		r = r < 0 ? r : e;
 		free(st->name);
 	}
@@ -462,6 +476,7 @@ int sink_close(struct sink *s, struct err *err)
 	free(s->counts);
 	free(s->name);
 	free(s->filter);
+	free(s->keys);
 	free(s);
 	return r;
 }

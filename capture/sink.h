@@ -1,11 +1,11 @@
 /*
  * The capture's files: capture.pcapng and those after it, and one for each host beside them.
  *
- * Theory of operation. A stream is a file and its successors: the whole network's, in which each link
- * is an interface named by its host's end, and with per_host one for each host and router, of its own
- * interfaces. A stream begins a new file when the last one is large or old enough; each is whole in
- * itself: section, interfaces, names, packets, statistics. A file that was followed by another stays
- * open for a while, for what comes in late: comments to complete, and TLS secrets.
+ * Theory of operation. A stream is a file and its successors: the whole network's, in which each
+ * link is an interface named by its host's end, and with per_host one for each host and router, of
+ * its own interfaces. A stream begins a new file when the last one is large or old enough; each is
+ * whole in itself: section, interfaces, names, packets, statistics. A file that was followed by
+ * another stays open for a while, for what comes in late: comments to complete, and TLS secrets.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_SINK_H
@@ -46,13 +46,16 @@ int sink_open(const struct net *net, const struct sink_opts *opts, struct sink *
 	      struct err *err);
 struct sink_count *sink_count(struct sink *s, uint32_t link);
 /*
- * A packet on a link, out of the end that names it or in; its iface and dir are filled in here. The
- * number of files it was written to, with the positions of its comment there; or -errno.
+ * A packet on a link, out of the end that names it or in; its iface and dir are filled in here.
+ * The number of files it was written to, with the positions of its comment there; or -errno.
  */
 int sink_write(struct sink *s, uint32_t link, bool out, struct pcapng_packet *p,
 	       struct comment_pos ret_pos[SINK_COPIES]);
 comment_patch_fn sink_patch; /* arg: the sink */
-/* TLS secrets, see pcapng_add_secrets(): in each file that is not closed yet. */
+/*
+ * TLS secrets, see pcapng_set_secrets(): in each file that is not closed yet. Copied. 0, -ENOMEM, or
+ * -EFBIG for more than SECRETS_MAX together.
+ */
 int sink_add_secrets(struct sink *s, const char *keys, size_t len);
 int sink_flush(struct sink *s);
 /* Statistics, and the end of all files; the first error of their lives. */

@@ -113,7 +113,6 @@ static void writer_free(struct pcapng_writer *w)
 	free(w->buf);
 	free(w->name);
 	free(w->processes);
-	free(w->keys);
 	free(w);
 }
 
@@ -128,6 +127,7 @@ int pcapng_create(int fd, const char *name, const char *os, const char *app, con
 		return err_sys(err, ENOMEM, "cannot write %s", name);
 	}
 	w->fd = fd;
+	w->dir_fd = -1;
 	w->size = BUF_SIZE;
 	w->buf = malloc(w->size);
 	w->name = strdup(name);
@@ -251,8 +251,10 @@ int pcapng_close(struct pcapng_writer *w, struct err *err)
 		err_sys(err, -r, "cannot write %s; it is complete up to where this happened",
 			w->name);
 	else if (secrets)
-		err_integrity(err, "cannot put the TLS secrets into %s: %s; all its packets are there",
-			      w->name, strerror(-secrets));
+		err_integrity(err, "cannot put the TLS secrets into %s: %s%s", w->name,
+			      strerror(-secrets),
+			      secrets == -EUCLEAN ? "; the file is damaged where its packets begin" :
+						    "; all its packets are there");
 	r = r ? r : secrets;
 	writer_free(w);
 	return r;

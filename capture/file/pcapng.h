@@ -1,6 +1,6 @@
 /*
- * pcapng (IETF draft-ietf-opsawg-pcapng): writing, because no packaged library does it, and reading
- * with interface ids and comments, which libpcap does not give.
+ * pcapng (IETF draft-ietf-opsawg-pcapng): writing, because no packaged library does it, and
+ * reading with interface ids and comments, which libpcap does not give.
  *
  * Every integer is little-endian. Time stamps have if_tsresol 9 (ns). The writer gathers large
  * sequential writes; a comment may be completed later in place (pcapng_patch_comment).
@@ -30,9 +30,10 @@ struct pcapng_packet {
 	const char *comment; /* not NUL-terminated; NULL: none */
 	size_t comment_len;
 	/*
-	 * Who sent it, as newer readers show it: option 8 (IETF draft) and Apple's option 0x8001, whose
-	 * process block is written once for each process. pid 0: none. process tells apart for the writer
-	 * what may have the same pid (an owner's id); 0: there is no such block. A reader leaves it 0.
+	 * Who sent it, as newer readers show it: option 8 (IETF draft) and Apple's option 0x8001,
+	 * whose process block is written once for each process. pid 0: none. process tells apart for
+	 * the writer what may have the same pid (an owner's id); 0: there is no such block. A reader
+	 * leaves it 0.
 	 */
 	uint32_t pid;
 	uint32_t process;
@@ -75,11 +76,16 @@ int pcapng_patch_comment(struct pcapng_writer *w, uint64_t pos, const char *comm
 /* Which names the addresses have. Readers know them of the packets behind it. */
 int pcapng_write_names(struct pcapng_writer *w, const struct pcapng_name *names, size_t n);
 /*
- * TLS secrets in the format of SSLKEYLOGFILE, whole lines, for a decryption secrets block (DSB). Readers
- * decrypt what comes behind it, so pcapng_close() makes room for it in front of the packets; where there
- * is none (a full disk, a pipe) the file stays as it is, without secrets. Copied.
+ * TLS secrets in the format of SSLKEYLOGFILE, whole lines, for a decryption secrets block (DSB).
+ * Readers decrypt what comes behind it, so pcapng_close() makes room for it in front of the packets;
+ * where there is none (a full disk, a pipe) the file stays as it is, without secrets. Not copied.
  */
-int pcapng_add_secrets(struct pcapng_writer *w, const char *keys, size_t len);
+void pcapng_set_secrets(struct pcapng_writer *w, const char *keys, size_t len);
+/*
+ * The folder where the file has the name that messages call it. Where the file system cannot insert
+ * into a file, one with secrets takes the file's place there; without a folder it has none.
+ */
+void pcapng_set_dir(struct pcapng_writer *w, int dir_fd);
 
 /* An interface's packets, for an interface statistics block (ISB). */
 struct pcapng_stats {
@@ -91,7 +97,8 @@ struct pcapng_stats {
 	uint64_t delivered;  /* written */
 };
 int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, const struct pcapng_stats *s);
-uint64_t pcapng_size(const struct pcapng_writer *w); /* of the file so far, what is buffered included */
+/* Of the file so far, what is buffered included. */
+uint64_t pcapng_size(const struct pcapng_writer *w);
 int pcapng_flush(struct pcapng_writer *w);
 /* Flushes and closes, also after an error; the first error of its life. */
 int pcapng_close(struct pcapng_writer *w, struct err *err);
@@ -110,11 +117,14 @@ struct pcapng_iface {
 int pcapng_open(const char *path, struct pcapng_reader **ret, struct err *err);
 int pcapng_open_mem(const void *data, size_t size, struct pcapng_reader **ret, struct err *err);
 void pcapng_reader_close(struct pcapng_reader *r);
-/* 1 with a packet (what it points to is valid until the next call), 0 at the end, -EINVAL. */
+/*
+ * 1 with a packet (what it points to is valid until the next call), 0 at the end; -EINVAL of a file
+ * that lies or is cut off, -ENOMEM, or another -errno of reading.
+ */
 int pcapng_next(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err);
 /*
- * For who wants several packets at once: their data stays valid until fn is called, which happens within
- * pcapng_next() before more is read; a comment does not.
+ * For who wants several packets at once: their data stays valid until fn is called, which happens
+ * within pcapng_next() before more is read; a comment does not.
  */
 void pcapng_before_move(struct pcapng_reader *r, void (*fn)(void *arg), void *arg);
 const struct pcapng_iface *pcapng_iface(const struct pcapng_reader *r, uint32_t id); /* or NULL */

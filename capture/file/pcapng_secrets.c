@@ -6,8 +6,12 @@
  * file systems (ext4, XFS) can insert blocks of their own size into a file without touching what
  * follows: the secrets are padded to such a size with empty lines, the blocks go in where the
  * file system's block with the first packet begins, and what was in that one before the packet is
- * written once more. Elsewhere all that follows is moved, from its end on. The file grows first,
- * so a disk without room for the secrets leaves it as it was.
+ * written once more. What was inserted is a hole; its room on the disk is taken before anything is
+ * written, and when there is none the hole is taken out again. Elsewhere, and while someone who
+ * follows the file reads in it, a new file is made of all and takes the name; whoever has the old
+ * one open keeps it as it was. So whatever fails, or is killed, leaves a whole file. There is one
+ * gap: killed between inserting and the end of writing, a few milliseconds, the file has zeros in
+ * front of its packets, for no file system does both at once.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -18,28 +22,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "capture/file/pcapng_writer.h"
+#include "core/tree.h"
 
-#define MOVE_SIZE  (1u << 20)
 #define BLOCK_KEYS (1u << 20) /* bytes of secrets in a block; readers refuse blocks of 16 MiB */
 #define DSB_SIZE   20	      /* of a block without its secrets */
 
-int pcapng_add_secrets(struct pcapng_writer *w, const char *keys, size_t len)
+/* Where the secrets go, and what they are. */
+struct insertion {
+	int fd; /* of the file, to read and write */
+	struct stat st;
+	uint64_t front; /* the first packet's place */
+	uint8_t *blocks;
+	size_t len; /* of the blocks; whole blocks of the file system */
+};
+
+void pcapng_set_secrets(struct pcapng_writer *w, const char *keys, size_t len)
 {
-	char *all = w->keys;
+	w->keys = keys;
+	w->keys_len = len;
+}
 
-	if (w->keys_len + len > w->keys_size) {
-		size_t size = 2 * w->keys_size + len;
-
-		all = realloc(all, size);
-		if (!all)
-			return -ENOMEM;
-		w->keys = all;
-		w->keys_size = size;
-	}
-	if (len)
-		memcpy(all + w->keys_len, keys, len);
-	w->keys_len += len;
-	return 0;
+void pcapng_set_dir(struct pcapng_writer *w, int dir_fd)
+{
+	w->dir_fd = dir_fd;
 }
 
 static int read_at(int fd, void *buf, size_t n, uint64_t at)
@@ -78,39 +83,118 @@ static int write_at(int fd, const void *buf, size_t n, uint64_t at)
 	return 0;
 }
 
-/* Moves [front, size) by len to its back. */
-static int move_back(int fd, uint64_t front, uint64_t size, const uint8_t *zeros, size_t len)
+/* [at, end) of one file to another, there behind by more bytes. */
+static int copy(int from, uint64_t at, uint64_t end, int to, uint64_t more)
 {
-	_cleanup_free_ uint8_t *buf = malloc(MOVE_SIZE);
-	int r = buf ? write_at(fd, zeros, len, size) : -ENOMEM;
+	while (at < end) {
+		off_t in = (off_t)at, out = (off_t)(at + more);
+		ssize_t n = copy_file_range(from, &in, to, &out, end - at, 0);
 
-	if (r < 0)
-		return ftruncate(fd, (off_t)size) < 0 ? -errno : r;
-	for (uint64_t at = size; at > front && r == 0;) {
-		size_t n = at - front < MOVE_SIZE ? at - front : MOVE_SIZE;
-
-		at -= n;
-		r = read_at(fd, buf, n, at);
-		if (r == 0)
-			r = write_at(fd, buf, n, at + len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += (uint64_t)n;
 	}
+	return 0;
+}
+
+static int allocate(int fd, int mode, uint64_t at, uint64_t len)
+{
+	int r;
+
+	do {
+		r = fallocate(fd, mode, (off_t)at, (off_t)len);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+/* Not that there is no room, but that it cannot be had in this way. */
+static bool is_unable(int r)
+{
+	return r < 0 && r != -ENOSPC && r != -EDQUOT && r != -EFBIG;
+}
+
+/* Takes what was inserted out again, and puts back what was there before it; r, or -EUCLEAN. */
+static int undo(const struct insertion *i, const uint8_t *before, size_t rest, int r)
+{
+	uint64_t at = i->front - rest;
+
+	if (allocate(i->fd, FALLOC_FL_COLLAPSE_RANGE, at, i->len) < 0 ||
+	    write_at(i->fd, before, rest, at) < 0)
+		return -EUCLEAN;
 	return r;
 }
 
-/* Makes [front, front + len) free for blocks, which are then there. */
-static int insert(int fd, uint64_t front, const struct stat *st, const uint8_t *blocks, size_t len)
+/* -EOPNOTSUPP: this file system does not insert. */
+static int insert(const struct insertion *i)
 {
-	size_t rest = front % (uint64_t)st->st_blksize;
+	size_t rest = i->front % (uint64_t)i->st.st_blksize;
 	_cleanup_free_ uint8_t *before = malloc(rest + 1);
-	int r = before ? read_at(fd, before, rest, front - rest) : -ENOMEM;
+	uint64_t at = i->front - rest;
+	int r = before ? read_at(i->fd, before, rest, at) : -ENOMEM;
 
 	if (r < 0)
 		return r;
-	if (fallocate(fd, FALLOC_FL_INSERT_RANGE, (off_t)(front - rest), (off_t)len) == 0)
-		r = write_at(fd, before, rest, front - rest);
-	else
-		r = move_back(fd, front, (uint64_t)st->st_size, blocks, len);
-	return r < 0 ? r : write_at(fd, blocks, len, front);
+	r = allocate(i->fd, FALLOC_FL_INSERT_RANGE, at, i->len);
+	if (r < 0)
+		return is_unable(r) ? -EOPNOTSUPP : r;
+	r = allocate(i->fd, 0, at, i->len);
+	if (r == 0)
+		r = write_at(i->fd, before, rest, at);
+	if (r == 0)
+		r = write_at(i->fd, i->blocks, i->len, i->front);
+	return r < 0 ? undo(i, before, rest, r) : 0;
+}
+
+static int fill(const struct insertion *i, int to)
+{
+	uint64_t size = (uint64_t)i->st.st_size;
+	/* A disk without room is not filled first. */
+	int r = allocate(to, 0, 0, size + i->len);
+
+	if (is_unable(r))
+		r = 0;
+	if (r == 0)
+		r = copy(i->fd, 0, i->front, to, 0);
+	if (r == 0)
+		r = write_at(to, i->blocks, i->len, i->front);
+	if (r == 0)
+		r = copy(i->fd, i->front, size, to, i->len);
+	if (r == 0 && fchown(to, i->st.st_uid, i->st.st_gid) < 0)
+		r = -errno;
+	if (r == 0 && fchmod(to, i->st.st_mode & 07777) < 0)
+		r = -errno;
+	return r;
+}
+
+/* Puts a new file, with the secrets, in the place of the old one. */
+static int replace(const struct pcapng_writer *w, const struct insertion *i)
+{
+	_cleanup_free_ char *name = NULL;
+	struct stat now;
+	int r, to;
+
+	if (w->dir_fd < 0)
+		return -EOPNOTSUPP;
+	if (fstatat(w->dir_fd, w->name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (now.st_ino != i->st.st_ino || now.st_dev != i->st.st_dev)
+		return -ESTALE; /* it was moved away, and this is another's */
+	if (asprintf(&name, ".%s.new", w->name) < 0)
+		return -ENOMEM;
+	unlinkat(w->dir_fd, name, 0); /* what one of us left who was killed here */
+	to = tree_create(w->dir_fd, name, 0);
+	if (to < 0)
+		return to;
+	r = fill(i, to);
+	if (close(to) < 0 && r == 0)
+		r = -errno;
+	if (r == 0 && renameat(w->dir_fd, name, w->dir_fd, w->name) < 0)
+		r = -errno;
+	if (r < 0)
+		unlinkat(w->dir_fd, name, 0);
+	return r;
 }
 
 /* The secrets of the next block: whole lines, but where one alone is too long. */
@@ -166,23 +250,24 @@ static uint8_t *make_blocks(const char *keys, size_t len, size_t unit, size_t *r
 
 int writer_put_secrets(struct pcapng_writer *w)
 {
-	char path[32];
 	_cleanup_free_ uint8_t *blocks = NULL;
 	_cleanup_close_ int fd = -1;
-	struct stat st;
-	size_t len;
+	struct insertion i = { .front = w->front ? w->front : w->base };
+	char path[32];
+	int r = -EOPNOTSUPP;
 
 	/* Ours was opened to write only. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	i.fd = fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &i.st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(i.st.st_mode))
 		return -ESPIPE;
-	blocks = make_blocks(w->keys, w->keys_len, (size_t)st.st_blksize, &len);
+	i.blocks = blocks = make_blocks(w->keys, w->keys_len, (size_t)i.st.st_blksize, &i.len);
 	if (!blocks)
 		return -ENOMEM;
-	/* For who follows the file; but nobody may keep us waiting. Closing the fd takes it off. */
-	flock(fd, LOCK_EX | LOCK_NB);
-	return insert(fd, w->front ? w->front : w->base, &st, blocks, len);
+	/* Who follows the file has it while reading. Closing the fd takes ours off. */
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		r = insert(&i);
+	return r == -EOPNOTSUPP ? replace(w, &i) : r;
 }

@@ -18,11 +18,12 @@ struct pcapng_writer {
 	uint64_t base; /* file offset of the buffer's start */
 	uint8_t *buf;
 	size_t len, size;
-	uint64_t front; /* file offset of the first packet, or of its process; 0: there is none yet */
-	uint32_t *processes; /* by pcapng_packet.process: its block's number from 1; 0: not written */
+	uint64_t front; /* file offset of the first packet, or of its process; 0: none yet */
+	uint32_t *processes; /* by pcapng_packet.process: its block's number, from 1; 0: none */
 	uint32_t processes_size, n_processes;
-	char *keys;
-	size_t keys_len, keys_size;
+	const char *keys; /* not ours */
+	size_t keys_len;
+	int dir_fd; /* of the folder where the file has its name; -1: not known */
 };
 
 static inline size_t pad4(size_t n)
@@ -107,7 +108,10 @@ static inline void writer_end(struct pcapng_writer *w, size_t total)
 }
 /* Sees to it that this process has its block; *ret_number is its place among them, from 0. */
 int writer_process(struct pcapng_writer *w, const struct pcapng_packet *p, uint32_t *ret_number);
-/* Puts the secrets in front of the packets, when all else is written; 0 or -errno. */
+/*
+ * Puts the secrets in front of the packets, when all else is written. 0; or -errno, and the file is
+ * as it was; -EUCLEAN: it is damaged.
+ */
 int writer_put_secrets(struct pcapng_writer *w);
 
 #endif

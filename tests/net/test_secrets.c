@@ -57,6 +57,11 @@ static void test_hosts_secrets(void **state)
 	assert_int_equal(secrets_read(fx.emu, gather, &g), 0);
 	assert_int_equal(g.times, 2);
 	assert_int_equal(secrets_read(fx.emu, fail_at_once, NULL), -EMSGSIZE);
+	/* One that wrote too much does not cost the others theirs. */
+	put(H1, "truncate -s 17M " SECRETS_FILE);
+	g.len = 0;
+	assert_int_equal(secrets_read(fx.emu, gather, &g), -EFBIG);
+	assert_int_equal(g.len, strlen(KEY));
 	put(H1, "true");
 	put(H2, "true");
 	expect("");

@@ -14,27 +14,42 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include "capture/file/pcapng.h"
 #include "capture/file/pcapng_blocks.h"
 #include "capture/secrets.h"
+#include "core/tree.h"
 
 #define KEY "CLIENT_RANDOM 0123456789abcdef 00112233\n"
 
-static char path[] = "/tmp/test_pcapng_blocks.XXXXXX";
+/* A file system in memory cannot insert, the disk's perhaps; a new file is made in its folder. */
+static char folders[][40] = { "/tmp/test_pcapng_blocks.XXXXXX",
+			      "/dev/shm/test_pcapng_blocks.XXXXXX" };
+static int dirs[2];
+static char path[60];
 
 static int setup(void **state)
 {
-	int fd = mkstemp(path);
-
-	return fd < 0 ? -1 : close(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		if (!mkdtemp(folders[i]))
+			return -1;
+		dirs[i] = open(folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	snprintf(path, sizeof(path), "%s/test", folders[0]);
+	return close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 }
 
 static int teardown(void **state)
 {
-	return unlink(path);
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		close(dirs[i]);
+		r = r ? r : tree_remove(AT_FDCWD, folders[i]);
+	}
+	return r;
 }
 
 static struct pcapng_writer *create(int fd)
@@ -240,13 +255,15 @@ static void test_processes(void **state)
  * Sizes around those of the file system's blocks and of the writer's buffer; both ways to make
  * room.
  */
-static void check_insertion(int fd, const char *file, uint32_t packets, size_t names, size_t lines)
+static void check_insertion(int dir, uint32_t packets, size_t names, size_t lines)
 {
 	_cleanup_free_ struct pcapng_name *list = calloc(names + 1, sizeof(*list));
 	_cleanup_free_ char *keys = malloc(lines * strlen(KEY) + 1);
-	int keep = dup(fd);
+	int fd = openat(dir, "test", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640), keep;
 	struct pcapng_writer *w = create(fd);
+	char file[40];
 
+	pcapng_set_dir(w, dir);
 	for (size_t i = 0; i < names; i++)
 		list[i] = (struct pcapng_name){ .family = AF_INET, .name = "some-name" };
 	for (size_t i = 0; i < lines; i++)
@@ -254,10 +271,11 @@ static void check_insertion(int fd, const char *file, uint32_t packets, size_t n
 	assert_int_equal(pcapng_write_names(w, list, names), 0);
 	for (uint32_t i = 0; i < packets; i++)
 		write_packet(w, i);
-	assert_int_equal(pcapng_add_secrets(w, keys, strlen(KEY)), 0);
-	assert_int_equal(pcapng_add_secrets(w, keys + strlen(KEY), (lines - 1) * strlen(KEY)), 0);
+	pcapng_set_secrets(w, keys, lines * strlen(KEY));
 	assert_int_equal(pcapng_write_stats(w, 0, &(struct pcapng_stats){ .received = 1 }), 0);
 	assert_int_equal(pcapng_close(w, NULL), 0);
+	snprintf(file, sizeof(file), "/proc/self/fd/%d/test", dir);
+	keep = open(file, O_RDONLY | O_CLOEXEC);
 	check_secrets(keep, keys, lines * strlen(KEY));
 	check_packets(file, packets);
 	close(keep);
@@ -272,16 +290,48 @@ static void test_secrets(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(packets); i++)
 		for (size_t j = 0; j < ARRAY_SIZE(names); j++) {
 			size_t n = lines[(i + j) % ARRAY_SIZE(lines)];
-			int fd = memfd_create("pcapng", MFD_CLOEXEC), keep = dup(fd);
-			char link[32];
 
-			/* A file system in memory cannot insert, the disk's perhaps. */
-			snprintf(link, sizeof(link), "/proc/self/fd/%d", keep);
-			check_insertion(fd, link, packets[i], names[j], n);
-			close(keep);
-			check_insertion(open(path, O_RDWR | O_TRUNC | O_CLOEXEC), path, packets[i],
-					names[j], n);
+			check_insertion(dirs[0], packets[i], names[j], n);
+			check_insertion(dirs[1], packets[i], names[j], n);
 		}
+}
+
+/* Who reads in the file as it was can do so to its end, and nobody's file is written over. */
+static void test_replaced(void **state)
+{
+	for (int moved = 0; moved < 2; moved++) {
+		int fd = openat(dirs[0], "test", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+		int reader = openat(dirs[0], "test", O_RDONLY | O_CLOEXEC);
+		_cleanup_err_ struct err err = { 0 };
+		struct pcapng_writer *w = create(fd);
+		struct stat before, old, now;
+		char file[40];
+
+		pcapng_set_dir(w, dirs[0]);
+		write_packet(w, 0);
+		pcapng_set_secrets(w, KEY, strlen(KEY));
+		assert_int_equal(pcapng_flush(w), 0);
+		assert_int_equal(fstat(reader, &before), 0);
+		assert_int_equal(flock(reader, LOCK_SH), 0);
+		if (moved) {
+			assert_int_equal(renameat(dirs[0], "test", dirs[0], "moved"), 0);
+			close(openat(dirs[0], "test", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+		}
+		assert_int_equal(pcapng_close(w, &err), moved ? -ESTALE : 0);
+		snprintf(file, sizeof(file), "/proc/self/fd/%d", reader);
+		check_packets(file, 1);
+		assert_int_equal(fstat(reader, &old), 0);
+		assert_int_equal(old.st_size, before.st_size);
+		assert_int_equal(fstatat(dirs[0], "test", &now, 0), 0);
+		assert_true(now.st_ino != old.st_ino);
+		assert_int_equal(now.st_size > old.st_size, !moved);
+		if (!moved) {
+			check_packets(path, 1);
+			assert_int_equal(now.st_mode & 07777, before.st_mode & 07777);
+		}
+		assert_int_equal(faccessat(dirs[0], ".test.new", F_OK, 0), -1);
+		close(reader);
+	}
 }
 
 static void test_no_secrets(void **state)
@@ -290,7 +340,7 @@ static void test_no_secrets(void **state)
 	struct stat st;
 
 	write_packet(w, 0);
-	assert_int_equal(pcapng_add_secrets(w, NULL, 0), 0);
+	pcapng_set_secrets(w, NULL, 0);
 	assert_int_equal(pcapng_close(w, NULL), 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_true(st.st_size < 300);
@@ -303,17 +353,19 @@ static void test_no_secrets(void **state)
 static void test_no_room_for_secrets(void **state)
 {
 	_cleanup_err_ struct err err = { 0 };
-	int fd = memfd_create("pcapng", MFD_CLOEXEC), keep = dup(fd);
+	int keep, fd = openat(dirs[1], "test", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	struct pcapng_writer *w = create(fd);
 	struct stat before, after;
 	struct rlimit old, new;
-	char file[32];
+	char file[60];
 
-	snprintf(file, sizeof(file), "/proc/self/fd/%d", keep);
+	snprintf(file, sizeof(file), "%s/test", folders[1]);
+	keep = open(file, O_RDONLY | O_CLOEXEC);
+	pcapng_set_dir(w, dirs[1]);
 	for (uint32_t i = 0; i < 100; i++)
 		write_packet(w, i);
 	assert_int_equal(pcapng_flush(w), 0);
-	assert_int_equal(pcapng_add_secrets(w, KEY, strlen(KEY)), 0);
+	pcapng_set_secrets(w, KEY, strlen(KEY));
 	assert_int_equal(fstat(keep, &before), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
@@ -328,6 +380,7 @@ static void test_no_room_for_secrets(void **state)
 	assert_int_equal(fstat(keep, &after), 0);
 	assert_int_equal(after.st_size, before.st_size);
 	check_packets(file, 100);
+	assert_int_equal(faccessat(dirs[1], ".test.new", F_OK, 0), -1);
 	close(keep);
 }
 
@@ -370,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_no_secrets),
 		cmocka_unit_test(test_no_room_for_secrets),
 		cmocka_unit_test(test_clean_secrets),

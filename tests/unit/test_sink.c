@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "capture/secrets.h"
 #include "capture/sink.h"
 #include "core/tree.h"
 #include "core/units.h"
@@ -242,6 +243,19 @@ static void a_full_disk_leaves_whole_packets(void **state)
 	}
 }
 
+static void secrets_have_a_limit(void **state)
+{
+	struct sink *s = open_sink((struct sink_opts){ .per_host = true });
+	_cleanup_free_ char *keys = malloc(SECRETS_MAX);
+
+	memset(keys, '\n', SECRETS_MAX);
+	assert_int_equal(sink_add_secrets(s, keys, SECRETS_MAX - 1), 0);
+	assert_int_equal(sink_add_secrets(s, keys, 2), -EFBIG);
+	assert_int_equal(sink_add_secrets(s, keys, 1), 0);
+	assert_int_equal(sink_close(s, NULL), 0);
+	assert_int_equal(look("hosts/r1.pcapng").packets, 0);
+}
+
 static void knows_its_names(void **state)
 {
 	char buf[SINK_NAME_SIZE];
@@ -263,6 +277,7 @@ int main(void)
 		cmocka_unit_test(hosts_have_files_of_their_own),
 		cmocka_unit_test(classic_files_are_libpcaps),
 		cmocka_unit_test(a_full_disk_leaves_whole_packets),
+		cmocka_unit_test(secrets_have_a_limit),
 		cmocka_unit_test(knows_its_names),
 	};
 
