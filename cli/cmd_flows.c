@@ -10,6 +10,7 @@
 #include "capture/flow/schema.h"
 #include "cli/command.h"
 #include "cli/flows_json.h"
+#include "cli/out_file.h"
 #include "core/log.h"
 #include "core/units.h"
 
@@ -21,7 +22,8 @@ struct flows {
 	const struct flow_schema *schemas[2]; /* the same, as the table wants them */
 	struct pcapng_reader *reader;
 	struct flow_table *table;
-	FILE *out;
+	struct out_file file;
+	FILE *out; /* of the file, or standard output */
 	FILE *rows; /* what the schema writes into: out, or what becomes JSON */
 	struct flows_json json;
 	struct flow_packet batch[FLOW_BATCH];
@@ -171,32 +173,27 @@ static int parse_options(struct flows *fs, struct flow_opts *opts)
 	return call->err.n ? -EINVAL : 0;
 }
 
-static int open_out(struct flows *fs)
+/* Flows of a pipe are there for others as they end, so they are written to the file itself. */
+static int open_out(struct flows *fs, const char *input)
 {
 	const char *path = call_value(fs->call, "output");
+	int r = path ? out_file_open(&fs->file, path, input, fs->live, &fs->call->err) : 0;
 
-	fs->out = path ? fopen(path, "we") : stdout;
-	if (!fs->out)
-		return err_sys(&fs->call->err, errno, "%s", path);
+	if (r)
+		return r;
+	fs->out = path ? fs->file.f : stdout;
 	setvbuf(fs->out, NULL, _IOFBF, OUT_BUFFER);
 	fs->rows = fs->call->json ? flows_json_open(&fs->json, fs->out) : fs->out;
 	return fs->rows ? 0 : err_sys(&fs->call->err, ENOMEM, "the flows");
 }
 
-static int close_out(struct flows *fs)
+static void close_out(struct flows *fs)
 {
-	int r;
-
 	if (fs->json.n_columns && flow_table_count(fs->table))
 		json_close(&fs->json.json);
 	flows_json_close(&fs->json);
-	if (!fs->out || fs->out == stdout)
-		return 0;
-	r = ferror(fs->out);
-	if (fclose(fs->out) || r)
-		return err_sys(&fs->call->err, errno ? errno : EIO, "%s",
-			       call_value(fs->call, "output"));
-	return 0;
+	if (fs->file.f)
+		out_file_close(&fs->file, !fs->call->err.n, &fs->call->err);
 }
 
 /* Before anything is written, so that a wrong name leaves what it was to be written to as it is. */
@@ -220,7 +217,7 @@ static int run(struct call *call)
 	fs.table = flow_table_new(&opts, NULL);
 	if (!fs.table)
 		err_sys(&call->err, ENOMEM, "%s", path);
-	else if (!open_out(&fs))
+	else if (!open_out(&fs, path))
 		write_flows(&fs, path);
 	close_out(&fs);
 	pcapng_reader_close(fs.reader);
@@ -231,7 +228,10 @@ static int run(struct call *call)
 static const struct option_row options[] = {
 	{ .name = "schema", .arg = "NAME",
 	  .help = "Which columns: detnet (the default), zeek, cic, netflow or netflow-v3." },
-	{ .letter = 'o', .name = "output", .arg = "OUT", .help = "Write to this file." },
+	{ .letter = 'o', .name = "output", .arg = "OUT",
+	  .help = "Write to this file. It is replaced when all is written; the flows of a capture "
+		  "that ends too early go there only if there was none. Those of standard input "
+		  "are written as they end." },
 	{ .name = "tcp-idle", .arg = "TIME",
 	  .help = "End a TCP flow that was idle so long (5min), or never." },
 	{ .name = "udp-idle", .arg = "TIME",

@@ -180,6 +180,12 @@ def test_bad_files():
         status, out, err = detnet("flows", str(path) + ".none", "-o", str(kept))
         check((status, out, kept.read_text()), (2, "", "kept"))
         matches("No such file", err)
+        status, out, err = detnet("flows", str(path), "-o", str(kept))
+        check((status, out, kept.read_text()), (2, "", "kept"))
+        fresh = pathlib.Path(d) / "fresh"
+        status, out, err = detnet("flows", str(path), "-o", str(fresh))
+        check((status, out, fresh.read_text().count(",udp,")), (2, "", 1))
+        check(sorted(x.name for x in pathlib.Path(d).iterdir()), ["fresh", "kept", "x"])
         path.write_bytes(pcap([]))
         status, out, err = detnet("flows", str(path), "--json")
         check((status, out.strip(), err), (0, "", ""))
@@ -204,6 +210,39 @@ def test_outputs_that_fail():
         check(p.stderr.read(), b"")
         p.stderr.close()
         check(p.wait() in (0, -13), True)
+
+
+def test_the_capture_is_not_its_own_output():
+    with folder() as d:
+        path, other = pathlib.Path(d) / "x", pathlib.Path(d) / "link"
+        data = pcap(spaced(CONNECTION))
+        path.write_bytes(data)
+        other.symlink_to(path)
+        for name in (path, other):
+            status, out, err = detnet("flows", str(path), "-o", str(name))
+            check((status, out, path.read_bytes()), (2, "", data))
+            matches("is the capture itself", err)
+            with path.open("rb") as f:
+                r = subprocess.run([DETNET, "flows", "-", "-o", name], stdin=f, capture_output=True)
+            check((r.returncode, path.read_bytes()), (2, data))
+
+
+def test_an_output_is_replaced():
+    with folder() as d:
+        path, out = pathlib.Path(d) / "x", pathlib.Path(d) / "out"
+        path.write_bytes(pcap(spaced(CONNECTION)))
+        out.write_text("old")
+        out.chmod(0o640)
+        check(detnet("flows", str(path), "-o", str(out)), (0, "", ""))
+        check((out.read_text()[:3], out.stat().st_mode & 0o777), ("ts,", 0o640))
+        check(detnet("flows", str(path), "-o", "/dev/stdout")[1], out.read_text())
+        check(sorted(x.name for x in pathlib.Path(d).iterdir()), ["out", "x"])
+
+
+def test_attempts_end():
+    syn = [(START + i * SECOND, tcp(1000, SYN, 1, 0)) for i in (0, 1, 3, 7)]
+    check([r["orig_pkts"] for r in flows(pcap(syn))], ["3", "1"])
+    check([r["orig_pkts"] for r in flows(pcap(syn), "--tcp-attempt", "never")], ["4"])
 
 
 def test_a_pipe_is_read_as_it_comes():
