@@ -86,12 +86,19 @@ static __always_inline __u32 owner_of_skb(struct __sk_buff *skb)
 }
 
 /*
- * A packet that came in before it goes out is forwarded: it keeps its sender's tag. Without one it came in
- * by an interface that the host made itself, such as a tunnel's: then it is this host's.
+ * A packet that came in by an interface of this node before it goes out is forwarded: it keeps its
+ * sender's tag. One that came in by an interface that the host made itself (a veth, a tunnel) is this
+ * host's. Its hash says nothing, for TCP gives each socket's packets one by chance.
  */
 static __always_inline bool is_forwarded(const struct __sk_buff *skb)
 {
-	return skb->ingress_ifindex != 0 && skb->hash != 0;
+	__u32 in = skb->ingress_ifindex, out = skb->ifindex, *came, *goes;
+
+	if (!in)
+		return false;
+	came = bpf_map_lookup_elem(&kernel_owner, &in);
+	goes = bpf_map_lookup_elem(&kernel_owner, &out);
+	return came && goes && *came && *came == *goes;
 }
 
 static __always_inline void set_tag(struct __sk_buff *skb, __u32 owner)

@@ -242,8 +242,9 @@ static __always_inline __u32 sender_of(struct __sk_buff *skb)
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (!sk)
 		return OWNER_NONE;
+	/* What a host's own interface handed on may be in the context of anybody. */
 	if (sk->family == AF_PACKET)
-		return current_sender();
+		return skb->ingress_ifindex ? OWNER_NONE : current_sender();
 	if (is_datagram(sk)) {
 		if ((skb->mark & ~OWNER_MASK) != SENDER_MARK)
 			return OWNER_NONE;

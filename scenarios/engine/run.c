@@ -293,7 +293,10 @@ static int check_integrity(const struct dataset *d, struct err *err)
 				  "room with 'ring = 256MiB' in [capture], or run less at once",
 				  (unsigned long long)c->drops);
 	if (c->unlabelled)
-		r = err_integrity(err, "%llu of %llu packets have no owner",
+		r = err_integrity(err,
+				  "%llu of %llu packets have no owner, and bore no tag of this run: "
+				  "did a program take the tag's filter off its interface, or put one "
+				  "in front of it (tc)? They are host=? in the capture",
 				  (unsigned long long)c->unlabelled,
 				  (unsigned long long)c->packets);
 	if (d->lost_owners)
