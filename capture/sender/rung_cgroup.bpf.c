@@ -12,9 +12,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0 */
 #include "capture/sender/egress.bpf.h"
 
-/* Owner ids of processes, by thread group, as long as they keep their names. */
+/*
+ * Owner ids of processes, by thread group, as long as they keep their names. A pid may be given
+ * again to a process of another program: that has another cgroup.
+ */
 struct named {
 	__u32 owner, pad;
+	__u64 cgroup;
 	union {
 		char comm[TAG_COMM_LEN];
 		__u64 words[TAG_COMM_LEN / 8];
@@ -69,7 +73,7 @@ static __always_inline __u32 new_owner(__u32 tgid, struct named *n)
 	ev->pid = tgid;
 	ev->owner = n->owner;
 	ev->start = bpf_ktime_get_boot_ns();
-	ev->cgroup = bpf_get_current_cgroup_id();
+	ev->cgroup = n->cgroup;
 	__builtin_memcpy(ev->comm, n->comm, sizeof(ev->comm));
 	bpf_ringbuf_submit(ev, 0);
 	bpf_map_update_elem(&process_owner, &tgid, n, BPF_ANY);
@@ -84,15 +88,14 @@ static __always_inline bool same_name(const struct named *a, const struct named 
 static __always_inline __u32 current_owner(void)
 {
 	__u64 task = bpf_get_current_pid_tgid();
-	struct named now = { 0 }, *found;
+	struct named now = { .cgroup = bpf_get_current_cgroup_id() }, *found;
 	__u32 tgid = task >> 32;
 
 	found = bpf_map_lookup_elem(&process_owner, &tgid);
-	/* A thread may have a name of its own. */
-	if (found && (__u32)task != tgid)
-		return found->owner;
 	bpf_get_current_comm(now.comm, sizeof(now.comm));
-	if (found && same_name(found, &now))
+	/* A thread may have a name of its own. */
+	if (found && found->cgroup == now.cgroup &&
+	    ((__u32)task != tgid || same_name(found, &now)))
 		return found->owner;
 	return new_owner(tgid, &now);
 }
@@ -109,12 +112,6 @@ static __always_inline __u32 store(struct bpf_sock *sk)
 	return owner;
 }
 
-static __always_inline int touch(struct bpf_sock *sk)
-{
-	store(sk);
-	return 1;
-}
-
 /*
  * The same for a thread from its sendmsg(2) to the packet's egress, and for no other meanwhile: the
  * address of its task, or its processor, on which another may come in between where kernels preempt.
@@ -122,6 +119,23 @@ static __always_inline int touch(struct bpf_sock *sk)
 static __always_inline __u64 whereabouts(void)
 {
 	return tasks ? bpf_get_current_task() : bpf_get_smp_processor_id();
+}
+
+/* What a thread noted is not for the next one that gets its task. */
+static __always_inline void forget_sending(void)
+{
+	__u64 here = whereabouts();
+	struct sending *s = bpf_map_lookup_elem(&sending, &here);
+
+	if (s)
+		s->cookie = 0;
+}
+
+static __always_inline int touch(struct bpf_sock *sk)
+{
+	store(sk);
+	forget_sending();
+	return 1;
 }
 
 /* Two processes may send from one socket at once, so note who is at it. */
@@ -136,19 +150,25 @@ static __always_inline int send(struct bpf_sock_addr *ctx)
 
 /*
  * A datagram passes egress in the context of its sendmsg(2), unless it waited for ARP. So the thread
- * that is at it is the sender, if this is the socket that it noted.
+ * that is at it is the sender, if this is the socket that it noted. A note serves once, for the
+ * thread may end: the fragments behind a datagram's first carry the socket's last sender.
  */
 static __always_inline __u32 sender_in_context(struct __sk_buff *skb)
 {
 	__u64 here = whereabouts();
 	struct bpf_sock *sk = skb->sk;
 	struct sending *s;
+	__u64 cookie;
 
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (!sk || sk->protocol != IPPROTO_UDP)
 		return OWNER_NONE;
 	s = bpf_map_lookup_elem(&sending, &here);
-	return s && s->cookie == bpf_get_socket_cookie(skb) ? s->owner : OWNER_NONE;
+	cookie = bpf_get_socket_cookie(skb);
+	if (!s || !cookie || s->cookie != cookie)
+		return OWNER_NONE;
+	s->cookie = 0;
+	return s->owner;
 }
 
 SEC("cgroup/sock_create")
