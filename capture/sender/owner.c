@@ -40,16 +40,19 @@ struct owners {
 	struct process_table processes;
 };
 
+/* With the lock held, so nobody else makes pages or rows; owners_get() does without. */
 static struct owner **slot(struct owners *o, uint32_t id, bool make)
 {
-	struct owner ***page;
+	struct owner **page;
 
 	if (id == OWNER_NONE || id > OWNER_MASK)
 		return NULL;
-	page = &o->pages[id >> PAGE_BITS];
-	if (!*page && make)
-		__atomic_store_n(page, calloc(PAGE_SIZE, sizeof(**page)), __ATOMIC_RELEASE);
-	return *page ? &(*page)[id & (PAGE_SIZE - 1)] : NULL;
+	page = o->pages[id >> PAGE_BITS];
+	if (!page && make) {
+		page = calloc(PAGE_SIZE, sizeof(*page));
+		__atomic_store_n(&o->pages[id >> PAGE_BITS], page, __ATOMIC_RELEASE);
+	}
+	return page ? &page[id & (PAGE_SIZE - 1)] : NULL;
 }
 
 static void owner_free(struct owner *w)
@@ -327,11 +330,11 @@ void owners_set_program_pid(struct owners *o, uint32_t id, uint32_t pid)
 
 static void on_fork(struct owners *o, const struct tag_event *ev)
 {
-	const struct process *parent = process_find(&o->processes, ev->ppid);
-	char *exe = parent ? dup_or_null(parent->exe) : NULL;
-	char *argv = parent ? dup_or_null(parent->argv) : NULL;
+	const struct process *from = process_find(&o->processes, ev->forked_by);
+	char *exe = from ? dup_or_null(from->exe) : NULL;
+	char *argv = from ? dup_or_null(from->argv) : NULL;
 
-	process_set(&o->processes, ev->pid, exe, argv, parent && parent->cut);
+	process_set(&o->processes, ev->pid, exe, argv, from && from->cut);
 }
 
 static void on_exec(struct owners *o, const struct tag_event *ev)

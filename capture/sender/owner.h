@@ -3,8 +3,9 @@
  *
  * Three things are registered by id: activities (by the scenario engine, before they start), programs
  * (by whoever starts one: its cgroup, host and activity), processes (by BPF events). An owner is a
- * program or a process, or a node's kernel. Rows are never changed once another thread can see them
- * and live until owners_free(); all functions may be called from any thread.
+ * program or a process, or a node's kernel. Rows live until owners_free(); all functions may be
+ * called from any thread. Of a row that others can see nothing changes but a program's pid and ppid, which
+ * are read with __atomic_load_n(), and inferred, which is settled before a capture's thread starts.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_OWNER_H
@@ -58,7 +59,7 @@ struct owner_program {
 	char *const *argv;
 };
 int owners_add_program(struct owners *o, const struct owner_program *p);
-/* Of all owners, those to come too: packets are told theirs by inference. */
+/* Of all owners, those to come too: packets are told theirs by inference. Before a capture reads. */
 void owners_set_inferred(struct owners *o);
 /* The owner id of the program that a cgroup is of, or OWNER_NONE. */
 uint32_t owners_find_program(struct owners *o, uint64_t cgroup_id);

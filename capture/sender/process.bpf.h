@@ -11,6 +11,7 @@
 #define CAPTURE_PROCESS_BPF_H
 
 #include "capture/sender/egress.bpf.h"
+#include <linux/errno.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
@@ -117,6 +118,7 @@ static __always_inline void describe(struct tag_event *ev, __u32 type, struct ta
 	ev->ns_pid = pid_at(leader, level);
 	ev->ns_ppid = pid_at(parent, level);
 	ev->owner = OWNER_NONE;
+	ev->forked_by = 0;
 	ev->start = BPF_CORE_READ(leader, start_boottime);
 	ev->cgroup = BPF_CORE_READ(leader, cgroups, dfl_cgrp, kn, id);
 	BPF_CORE_READ_STR_INTO(&ev->comm, leader, comm);
@@ -146,6 +148,7 @@ static __always_inline __u32 owner_of_process(struct task_struct *task)
 	__u32 tgid = BPF_CORE_READ(task, tgid);
 	__u32 *found = bpf_map_lookup_elem(&process_owner, &tgid), id;
 	struct tag_event *ev;
+	long err;
 
 	if (found)
 		return *found;
@@ -161,8 +164,13 @@ static __always_inline __u32 owner_of_process(struct task_struct *task)
 	describe(ev, TAG_EV_OWNER, task);
 	ev->owner = id;
 	bpf_ringbuf_submit(ev, 0);
-	if (!bpf_map_update_elem(&process_owner, &tgid, &id, BPF_NOEXIST))
+	err = bpf_map_update_elem(&process_owner, &tgid, &id, BPF_NOEXIST);
+	if (!err)
 		return id;
+	if (err != -EEXIST) {
+		__sync_fetch_and_add(&lost_owners, 1);
+		return OWNER_NONE;
+	}
 	/* Another thread was faster; its id counts, ours stays unused. */
 	found = bpf_map_lookup_elem(&process_owner, &tgid);
 	return found ? *found : OWNER_NONE;
@@ -235,6 +243,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (!ev)
 		return 0;
 	describe(ev, TAG_EV_FORK, child);
+	ev->forked_by = parent->tgid;
 	bpf_ringbuf_submit(ev, 0);
 	return 0;
 }

@@ -27,6 +27,7 @@ struct tag_event {
 	unsigned int ppid;
 	unsigned int ns_pid, ns_ppid;
 	unsigned int owner;	  /* TAG_EV_OWNER */
+	unsigned int forked_by;	  /* TAG_EV_FORK: not its parent where CLONE_PARENT was asked for */
 	unsigned long long start; /* boot time, ns */
 	unsigned long long cgroup;
 	char comm[TAG_COMM_LEN];

@@ -93,7 +93,8 @@ static void processes_become_owners(void **state)
 	memcpy(ev.args, "vsftpd\0conf", 12);
 	ev.args_len = 12;
 	owners_event(o, &ev);
-	ev = event(TAG_EV_FORK, 1003, 1002, 77);
+	ev = event(TAG_EV_FORK, 1003, 1001, 77); /* CLONE_PARENT: a sibling that is like its maker */
+	ev.forked_by = 1002;
 	owners_event(o, &ev);
 	ev = event(TAG_EV_OWNER, 1003, 1002, 77);
 	ev.owner = OWNER_FIRST + 1;
