@@ -17,10 +17,12 @@
 #include "capture/file/pcapng_reader.h"
 #include "core/units.h"
 
-#define READ_SIZE  (1u << 20)
-#define IFACES_MAX 65536
+#define READ_SIZE (1u << 20)
 
-enum { PROCESSES_MAX = PCAPNG_PROCESS_MAX };
+/* The comment that tells the sender begins so, whatever other programs add to a packet. */
+#define SENDER "host="
+
+enum { SECTION_MAJOR = 1 };
 
 int reader_bad(const struct pcapng_reader *r, struct err *err, const char *what)
 {
@@ -64,153 +66,6 @@ int reader_read(struct pcapng_reader *r, size_t need, size_t *ret_have, struct e
 	return 0;
 }
 
-struct iface_row *reader_add_iface(struct pcapng_reader *r)
-{
-	struct iface_row *row;
-
-	if (r->n_ifaces == r->ifaces_size) {
-		size_t size = r->ifaces_size ? r->ifaces_size * 2 : 16;
-		struct iface_row **rows = reallocarray(r->ifaces, size, sizeof(*rows));
-
-		if (!rows)
-			return NULL;
-		r->ifaces = rows;
-		r->ifaces_size = size;
-	}
-	row = calloc(1, sizeof(*row));
-	if (!row)
-		return NULL;
-	row->pub.tick_ns_num = NSEC_PER_USEC;
-	row->pub.tick_ns_den = 1;
-	r->ifaces[r->n_ifaces++] = row;
-	return row;
-}
-
-static void drop_processes(struct pcapng_reader *r)
-{
-	for (size_t i = 0; i < r->n_processes; i++)
-		free(r->processes[i].comm);
-	r->n_processes = 0;
-}
-
-static void drop_ifaces(struct pcapng_reader *r)
-{
-	for (size_t i = 0; i < r->n_ifaces; i++) {
-		free(r->ifaces[i]->pub.name);
-		free(r->ifaces[i]->pub.descr);
-		free(r->ifaces[i]);
-	}
-	free(r->ifaces);
-}
-
-/* if_tsresol: the power of 10, or with the top bit of 2, that a second is divided by. */
-static int set_resolution(struct pcapng_iface *i, uint8_t v)
-{
-	int64_t num = NSEC_PER_SEC, den = 1;
-	int n = v & 0x7f;
-
-	if (v & 0x80) {
-		if (n > 62)
-			return -EINVAL;
-		den = (int64_t)1 << n;
-	} else {
-		for (; n && num > 1; n--)
-			num /= 10;
-		for (; n; n--)
-			if (__builtin_mul_overflow(den, 10, &den))
-				return -EINVAL;
-	}
-	i->tick_ns_num = num;
-	i->tick_ns_den = den;
-	return 0;
-}
-
-/* An option at *p; moves *p behind it. False at the end of the list, or where it is cut off. */
-static bool next_option(const struct pcapng_reader *r, const uint8_t **p, const uint8_t *end,
-			uint16_t *ret_code, const uint8_t **ret_data, uint16_t *ret_len)
-{
-	size_t left = (size_t)(end - *p), padded;
-
-	if (left < 4)
-		return false;
-	*ret_code = reader_get16(r, *p);
-	*ret_len = reader_get16(r, *p + 2);
-	padded = ((size_t)*ret_len + 3) & ~(size_t)3;
-	if (*ret_code == OPT_END || *ret_len > left - 4)
-		return false;
-	*ret_data = *p + 4;
-	*p += 4 + (padded > left - 4 ? left - 4 : padded);
-	return true;
-}
-
-static char *option_text(const uint8_t *data, uint16_t len)
-{
-	return strndup((const char *)data, len);
-}
-
-static int read_iface(struct pcapng_reader *r, const uint8_t *b, size_t len, struct err *err)
-{
-	const uint8_t *p = b + 8, *end = b + len, *data;
-	struct iface_row *row;
-	uint16_t code, n;
-
-	if (len < 8)
-		return reader_bad(r, err, "interface block too short");
-	if (r->n_ifaces - r->section >= IFACES_MAX)
-		return reader_bad(r, err, "more than 65536 interfaces");
-	row = reader_add_iface(r);
-	if (!row)
-		return err_sys(err, ENOMEM, "cannot read %s", r->path);
-	row->pub.linktype = reader_get16(r, b);
-	row->pub.snaplen = reader_get32(r, b + 4);
-	while (next_option(r, &p, end, &code, &data, &n)) {
-		if (code == OPT_IF_NAME && !row->pub.name) {
-			row->pub.name = option_text(data, n);
-		} else if (code == OPT_IF_DESCRIPTION && !row->pub.descr) {
-			row->pub.descr = option_text(data, n);
-		} else if (code == OPT_IF_IPV4ADDR && n >= 4 && !row->pub.addr) {
-			row->pub.addr = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 |
-					(uint32_t)data[2] << 8 | data[3];
-		} else if (code == OPT_IF_TSRESOL && n >= 1) {
-			if (set_resolution(&row->pub, data[0]))
-				return reader_bad(r, err, "time stamp resolution out of range");
-		} else if (code == OPT_IF_TSOFFSET && n >= 8) {
-			row->offset = (int64_t)reader_get64(r, data);
-		}
-	}
-	if (row->pub.tick_ns_den == 1 && !row->offset)
-		row->simple_max = (uint64_t)(INT64_MAX / row->pub.tick_ns_num);
-	return 0;
-}
-
-/* Apple's block of a process; packets count these from 0. */
-static int read_process(struct pcapng_reader *r, const uint8_t *b, size_t len, struct err *err)
-{
-	const uint8_t *p = b + 4, *end = b + len, *data;
-	struct process_row row = { 0 };
-	uint16_t code, n;
-
-	if (len < 4)
-		return reader_bad(r, err, "process block too short");
-	if (r->n_processes >= PROCESSES_MAX)
-		return 0;
-	if (r->n_processes == r->processes_size) {
-		size_t size = r->processes_size ? r->processes_size * 2 : 16;
-		struct process_row *rows = reallocarray(r->processes, size, sizeof(*rows));
-
-		if (!rows)
-			return err_sys(err, ENOMEM, "cannot read %s", r->path);
-		r->processes = rows;
-		r->processes_size = size;
-	}
-	row.pid = reader_get32(r, b);
-	while (!row.comm && next_option(r, &p, end, &code, &data, &n))
-		if (code == OPT_PROCESS_NAME)
-			row.comm = option_text(data, n);
-	r->processes[r->n_processes++] = row;
-	return 0;
-}
-
 static int64_t clamp64(__int128 v)
 {
 	return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v;
@@ -220,13 +75,19 @@ static int64_t ticks_to_ns(const struct iface_row *row, uint64_t ticks)
 {
 	__int128 ns;
 
-	if (ticks <= row->simple_max)
+	if (row->simple_max && ticks <= row->simple_max)
 		return (int64_t)ticks * row->pub.tick_ns_num;
 	ns = (__int128)ticks * row->pub.tick_ns_num / row->pub.tick_ns_den;
 
 	return clamp64(ns + (__int128)row->offset * NSEC_PER_SEC);
 }
 
+static bool is_sender(const void *comment, size_t len)
+{
+	return len >= strlen(SENDER) && !memcmp(comment, SENDER, strlen(SENDER));
+}
+
+/* Of several comments the one that tells the sender, else the first. */
 static void read_packet_options(const struct pcapng_reader *r, const uint8_t *p,
 				const uint8_t *end, struct pcapng_packet *ret)
 {
@@ -234,8 +95,11 @@ static void read_packet_options(const struct pcapng_reader *r, const uint8_t *p,
 	const uint8_t *data;
 	uint16_t code, n;
 
-	while (next_option(r, &p, end, &code, &data, &n)) {
-		if (code == OPT_COMMENT && !ret->comment) {
+	while (reader_next_option(r, &p, end, &code, &data, &n)) {
+		if (code == OPT_COMMENT) {
+			if (ret->comment && (is_sender(ret->comment, ret->comment_len) ||
+					     !is_sender(data, n)))
+				continue;
 			ret->comment = (const char *)data;
 			ret->comment_len = n;
 		} else if (code == OPT_EPB_FLAGS && n >= 4) {
@@ -304,7 +168,7 @@ static int read_simple(struct pcapng_reader *r, const uint8_t *b, size_t len,
 	return 1;
 }
 
-/* The byte order of a section, from the magic in its header (at p, as it stands in the file). */
+/* The byte order of a section, from the magic in its header, at p. */
 static int read_order(struct pcapng_reader *r, const uint8_t *p, struct err *err)
 {
 	uint32_t magic;
@@ -315,7 +179,18 @@ static int read_order(struct pcapng_reader *r, const uint8_t *p, struct err *err
 	r->swapped = magic != BYTE_ORDER_MAGIC;
 	r->section = r->n_ifaces;
 	r->in_section = true;
-	drop_processes(r);
+	reader_drop_processes(r);
+	return 0;
+}
+
+/* Its order is known by now. */
+static int check_section(const struct pcapng_reader *r, const uint8_t *b, size_t len,
+			 struct err *err)
+{
+	if (len < 16)
+		return reader_bad(r, err, "section header too short");
+	if (reader_get16(r, b + 4) != SECTION_MAJOR)
+		return reader_bad(r, err, "section of a pcapng version that is not known");
 	return 0;
 }
 
@@ -369,14 +244,16 @@ static int next_pcapng(struct pcapng_reader *r, struct pcapng_packet *ret, struc
 
 		if (e <= 0)
 			return e;
-		if (type == BLOCK_IDB)
-			e = read_iface(r, body, len, err);
+		if (type == BLOCK_SHB)
+			e = check_section(r, body, len, err);
+		else if (type == BLOCK_IDB)
+			e = reader_take_iface(r, body, len, err);
 		else if (type == BLOCK_EPB || type == BLOCK_OLD_PACKET)
 			e = read_packet(r, type, body, len, ret, err);
 		else if (type == BLOCK_SPB)
 			e = read_simple(r, body, len, ret, err);
 		else if (type == BLOCK_PROCESS)
-			e = read_process(r, body, len, err);
+			e = reader_take_process(r, body, len, err);
 		else
 			e = 0; /* statistics, names, and what others added */
 		if (e < 0)
@@ -433,9 +310,7 @@ void pcapng_reader_close(struct pcapng_reader *r)
 		return;
 	if (r->fd >= 0)
 		close(r->fd);
-	drop_ifaces(r);
-	drop_processes(r);
-	free(r->processes);
+	reader_drop_all(r);
 	free(r->buf);
 	free(r->path);
 	free(r);

@@ -41,6 +41,7 @@ struct pcapng_reader {
 	size_t section; /* first interface of this section */
 	struct process_row *processes; /* of this section */
 	size_t n_processes, processes_size;
+	uint64_t text; /* bytes of names so far */
 };
 
 static inline uint16_t reader_get16(const struct pcapng_reader *r, const uint8_t *p)
@@ -77,8 +78,17 @@ static inline int reader_fill(struct pcapng_reader *r, size_t need, size_t *ret_
 	*ret_have = r->end - r->pos;
 	return *ret_have >= need ? 0 : reader_read(r, need, ret_have, err);
 }
-/* One more interface, of microseconds until told otherwise; NULL when memory ran out. */
+
+/* What describes packets, pcapng_rows.c. One more interface, of microseconds; NULL: no memory. */
 struct iface_row *reader_add_iface(struct pcapng_reader *r);
+/* An interface's block, and Apple's of a process; packets count these from 0. */
+int reader_take_iface(struct pcapng_reader *r, const uint8_t *b, size_t len, struct err *err);
+int reader_take_process(struct pcapng_reader *r, const uint8_t *b, size_t len, struct err *err);
+void reader_drop_processes(struct pcapng_reader *r);
+void reader_drop_all(struct pcapng_reader *r);
+/* An option at *p; moves *p behind it. False at the end of the list, or where it is cut off. */
+bool reader_next_option(const struct pcapng_reader *r, const uint8_t **p, const uint8_t *end,
+			uint16_t *ret_code, const uint8_t **ret_data, uint16_t *ret_len);
 
 /* Classic pcap, pcap_read.c. The magic is as it stands in the file, after any swapping. */
 bool pcap_is_magic(uint32_t magic);

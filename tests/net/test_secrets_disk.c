@@ -1,6 +1,6 @@
 /*
- * TLS secrets that a full disk has no room for: the capture stays as it was, on a file system that can
- * insert blocks into a file.
+ * TLS secrets that a full disk has no room for: the capture stays as it was, on a file system that
+ * can insert blocks into a file.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdarg.h>
@@ -33,8 +33,9 @@ static int setup(void **state)
 	if (!mkdtemp(folder) || unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    asprintf(&disk, "%s/disk", folder) < 0 ||
-	    asprintf(&make, "cd %s && PATH=$PATH:/usr/sbin:/sbin && mkdir disk && truncate -s 24M image && "
-		     "mkfs.ext4 -q image && mount -o loop image disk", folder) < 0)
+	    asprintf(&make, "cd %s && PATH=$PATH:/usr/sbin:/sbin && mkdir disk && "
+		     "truncate -s 24M image && mkfs.ext4 -q image && mount -o loop image disk",
+		     folder) < 0)
 		return -1;
 	mounted = system(make) == 0;
 	return 0;
@@ -52,7 +53,7 @@ static void need_disk(void)
 {
 	if (mounted)
 		return;
-	print_message("a file cannot be mounted here as ext4 (no loop devices, or no mkfs.ext4)\n");
+	print_message("no file can be mounted here as ext4 (no loop devices or no mkfs.ext4)\n");
 	skip();
 }
 
@@ -113,7 +114,8 @@ static void check_packets(const char *path)
 
 static void a_full_disk_leaves_the_capture(void **state)
 {
-	_cleanup_free_ char *path = NULL, *filler = NULL, *keys = NULL, *before = NULL, *after = NULL;
+	_cleanup_free_ char *path = NULL, *filler = NULL, *keys = NULL;
+	_cleanup_free_ char *before = NULL, *after = NULL;
 	_cleanup_err_ struct err err = { 0 };
 	size_t before_len, after_len;
 	struct pcapng_writer *w;
