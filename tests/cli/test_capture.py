@@ -136,6 +136,14 @@ def test_tail_follows_a_capture_to_its_end():
     check((status, err, len(out.splitlines())), (0, "", len(rows)))
 
 
+def test_too_many_secrets_fail_the_check():
+    got, _, err = shell("capture start much.pcapng", "h1 ping -c1 h2 >/dev/null",
+                        "h1 truncate -s 17M $SSLKEYLOGFILE", "capture stop")
+    check(got, 4, err)
+    assert "not all TLS secrets are in the capture: hosts' programs wrote more than 16" in err, err
+    assert packets("much.pcapng", "frame.number")
+
+
 def test_tail_of_what_is_no_capture():
     for name, why in (("lab.ini", "give a run's folder or a .pcapng file"), ("none.pcapng", "No such file")):
         status, _, err = detnet("tail", os.path.join(DIR.name, name))
