@@ -1,11 +1,10 @@
 /*
  * Splits a growing pcapng file into blocks.
  *
- * Theory of operation. What describes packets (section, interfaces, names, processes) is kept as it was
- * read. Each time that whole packets have come, the reader gets them behind it, as if that were a file.
+ * Theory of operation. Bytes wait until a block is whole; all that are go to one reader, which goes
+ * on from what it has read so far, so each byte is looked at once. Only names are read here.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,46 +14,44 @@
 #include "capture/file/pcapng_blocks.h"
 
 #define BLOCK_MIN 12
-#define BLOCK_MAX (16u << 20)
-#define HEAD_MAX  (64u << 20) /* of a network of 65,536 links */
-
-struct bytes {
-	uint8_t *data;
-	size_t len, size;
-};
+#define NAMES_MAX (1u << 17) /* two for each of 65,536 links; more are passed over */
+#define NAME_MAX  255 /* of DNS */
 
 struct known {
 	uint32_t ip;
+	uint32_t order; /* as they came: the first one of an address counts */
 	char *name;
 };
 
 struct follow {
-	struct bytes head;    /* what describes packets */
-	struct bytes pending; /* not read yet */
+	uint8_t *pending; /* not read yet */
+	size_t n_pending, pending_size;
+	struct pcapng_reader *reader; /* NULL: no block was whole yet */
 	struct known *names;
-	size_t n_names;
+	size_t n_names, names_size;
+	bool sorted; /* by address */
 	uint64_t done; /* bytes of blocks so far */
 	uint64_t front; /* where the first packet, or its process, was; 0: not there yet */
 	bool whole;
 };
 
-static int append(struct bytes *b, const void *data, size_t n)
+static int append(struct follow *f, const void *data, size_t n)
 {
-	if (b->len + n > b->size) {
-		size_t size = b->size ? b->size : 4096;
+	if (f->n_pending + n > f->pending_size) {
+		size_t size = f->pending_size ? f->pending_size : 4096;
 		uint8_t *more;
 
-		while (size < b->len + n)
+		while (size < f->n_pending + n)
 			size *= 2;
-		more = realloc(b->data, size);
+		more = realloc(f->pending, size);
 		if (!more)
 			return -ENOMEM;
-		b->data = more;
-		b->size = size;
+		f->pending = more;
+		f->pending_size = size;
 	}
 	if (n)
-		memcpy(b->data + b->len, data, n);
-	b->len += n;
+		memcpy(f->pending + f->n_pending, data, n);
+	f->n_pending += n;
 	return 0;
 }
 
@@ -70,37 +67,33 @@ void follow_free(struct follow *f)
 	for (size_t i = 0; i < f->n_names; i++)
 		free(f->names[i].name);
 	free(f->names);
-	free(f->head.data);
-	free(f->pending.data);
+	free(f->pending);
+	pcapng_reader_close(f->reader);
 	free(f);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
 }
 
 static int add_name(struct follow *f, const uint8_t *record, size_t n)
 {
-	struct known *more;
-	char *name = strndup((const char *)record + 4, n - 4);
+	struct known *k;
 
-	more = name ? reallocarray(f->names, f->n_names + 1, sizeof(*more)) : NULL;
-	if (!more) {
-		free(name);
-		return -ENOMEM;
+	if (f->n_names == NAMES_MAX)
+		return 0;
+	if (f->n_names == f->names_size) {
+		size_t size = f->names_size ? f->names_size * 2 : 64;
+
+		k = reallocarray(f->names, size, sizeof(*k));
+		if (!k)
+			return -ENOMEM;
+		f->names = k;
+		f->names_size = size;
 	}
-	f->names = more;
-	memcpy(&more[f->n_names].ip, record, 4);
-	more[f->n_names++].name = name;
+	k = &f->names[f->n_names];
+	k->name = strndup((const char *)record + 4, n - 4 < NAME_MAX ? n - 4 : NAME_MAX);
+	if (!k->name)
+		return -ENOMEM;
+	memcpy(&k->ip, record, 4);
+	k->order = (uint32_t)f->n_names++;
+	f->sorted = false;
 	return 0;
 }
 
@@ -110,7 +103,8 @@ static int add_names(struct follow *f, const uint8_t *p, size_t n)
 	int r = 0;
 
 	while (n >= 4 && r == 0) {
-		size_t kind = get16(p), len = get16(p + 2), padded = 4 + ((len + 3) & ~(size_t)3);
+		size_t kind = block_get16(p), len = block_get16(p + 2);
+		size_t padded = 4 + ((len + 3) & ~(size_t)3);
 
 		if (kind == NRB_END || padded > n)
 			break;
@@ -122,14 +116,36 @@ static int add_names(struct follow *f, const uint8_t *p, size_t n)
 	return r;
 }
 
+static int by_address(const void *a, const void *b)
+{
+	const struct known *x = a, *y = b;
+
+	if (x->ip != y->ip)
+		return x->ip < y->ip ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
 const char *follow_name(void *arg, uint8_t family, const uint8_t *ip)
 {
-	const struct follow *f = arg;
+	struct follow *f = arg;
+	size_t from = 0, to = f->n_names;
+	uint32_t wanted;
 
-	for (size_t i = 0; family == AF_INET && i < f->n_names; i++)
-		if (!memcmp(&f->names[i].ip, ip, 4))
-			return f->names[i].name;
-	return NULL;
+	if (family != AF_INET || !to)
+		return NULL;
+	if (!f->sorted)
+		qsort(f->names, f->n_names, sizeof(*f->names), by_address);
+	f->sorted = true;
+	memcpy(&wanted, ip, 4);
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (f->names[middle].ip < wanted)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < f->n_names && f->names[from].ip == wanted ? f->names[from].name : NULL;
 }
 
 bool follow_is_whole(const struct follow *f)
@@ -143,27 +159,9 @@ uint64_t follow_moved(const struct follow *f, int fd)
 	uint8_t block[8];
 
 	while (at && pread(fd, block, sizeof(block), (off_t)at) == sizeof(block) &&
-	       get32(block) == BLOCK_DSB && get32(block + 4) >= BLOCK_MIN)
-		at += get32(block + 4);
+	       block_get32(block) == BLOCK_DSB && block_get32(block + 4) >= BLOCK_MIN)
+		at += block_get32(block + 4);
 	return at - f->front;
-}
-
-/* Puts a block where it is needed. */
-static int take(struct follow *f, const uint8_t *block, uint32_t total, struct bytes *packets)
-{
-	switch (get32(block)) {
-	case BLOCK_EPB:
-		return append(packets, block, total);
-	case BLOCK_ISB:
-		f->whole = true;
-		return 0;
-	case BLOCK_DSB:
-		return 0;
-	case BLOCK_NRB:
-		return add_names(f, block + 8, total - BLOCK_MIN);
-	default:
-		return f->head.len + total > HEAD_MAX ? -EFBIG : append(&f->head, block, total);
-	}
 }
 
 static int refuse(struct err *err)
@@ -171,66 +169,69 @@ static int refuse(struct err *err)
 	return err_usage(err, "this is not a pcapng file as detnet writes them");
 }
 
-/* Takes the whole blocks off pending. */
-static int split(struct follow *f, struct bytes *packets, struct err *err)
+/* Is this a block that the writer makes, as far as its beginning says? */
+static bool is_good(const uint8_t *block, bool first)
+{
+	uint32_t total = block_get32(block + 4);
+
+	return first == (block_get32(block) == BLOCK_SHB) && total % 4 == 0 &&
+	       total >= BLOCK_MIN && total <= BLOCK_MAX &&
+	       (!first || block_get32(block + 8) == BYTE_ORDER_MAGIC);
+}
+
+/* How many bytes of pending are whole blocks. */
+static int split(struct follow *f, size_t *ret_len, struct err *err)
 {
 	size_t at = 0;
 	int r = 0;
 
-	while (r == 0 && f->pending.len - at >= BLOCK_MIN) {
-		const uint8_t *block = f->pending.data + at;
-		uint32_t total = get32(block + 4);
-		bool first = f->head.len == 0;
+	while (r == 0 && f->n_pending - at >= BLOCK_MIN) {
+		const uint8_t *block = f->pending + at;
+		uint32_t type = block_get32(block), total = block_get32(block + 4);
 
-		if (first != (get32(block) == BLOCK_SHB) || total % 4 || total < BLOCK_MIN ||
-		    total > BLOCK_MAX || (first && get32(block + 8) != BYTE_ORDER_MAGIC))
+		if (!is_good(block, f->done == 0))
 			return refuse(err);
-		if (!f->front && (get32(block) == BLOCK_EPB || get32(block) == BLOCK_PROCESS))
+		if (!f->front && (type == BLOCK_EPB || type == BLOCK_PROCESS))
 			f->front = f->done;
-		if (total > f->pending.len - at)
+		if (total > f->n_pending - at)
 			break;
-		if (get32(block + total - 4) != total)
+		if (block_get32(block + total - 4) != total)
 			return refuse(err);
-		r = take(f, block, total, packets);
+		if (type == BLOCK_NRB)
+			r = add_names(f, block + 8, total - BLOCK_MIN);
+		f->whole |= type == BLOCK_ISB;
 		at += total;
 		f->done += total;
 	}
-	f->pending.len -= at;
-	if (at)
-		memmove(f->pending.data, f->pending.data + at, f->pending.len);
+	*ret_len = at;
 	return r;
 }
 
-static int read_packets(const struct bytes *file, follow_fn *fn, void *arg, struct err *err)
+static int read_blocks(struct follow *f, size_t n, follow_fn *fn, void *arg, struct err *err)
 {
-	struct pcapng_reader *reader;
 	struct pcapng_packet p;
-	int r = pcapng_open_mem(file->data, file->len, &reader, err);
+	int r = 0;
 
+	if (f->reader)
+		pcapng_go_on(f->reader, f->pending, n);
+	else
+		r = pcapng_open_mem(f->pending, n, &f->reader, err);
 	if (r < 0)
 		return r;
-	while ((r = pcapng_next(reader, &p, err)) > 0)
-		fn(arg, &p, pcapng_iface(reader, p.iface));
-	pcapng_reader_close(reader);
+	while ((r = pcapng_next(f->reader, &p, err)) > 0)
+		fn(arg, &p, pcapng_iface(f->reader, p.iface));
+	f->n_pending -= n;
+	memmove(f->pending, f->pending + n, f->n_pending);
 	return r;
 }
 
 int follow_add(struct follow *f, const void *data, size_t n, follow_fn *fn, void *arg,
 	       struct err *err)
 {
-	struct bytes packets = { NULL, 0, 0 }, file = { NULL, 0, 0 };
-	int r = append(&f->pending, data, n);
+	size_t len = 0;
+	int r = append(f, data, n);
 
 	if (r == 0)
-		r = split(f, &packets, err);
-	if (r == 0 && packets.len) {
-		r = append(&file, f->head.data, f->head.len);
-		if (r == 0)
-			r = append(&file, packets.data, packets.len);
-		if (r == 0)
-			r = read_packets(&file, fn, arg, err);
-	}
-	free(packets.data);
-	free(file.data);
-	return r;
+		r = split(f, &len, err);
+	return r < 0 || !len ? r : read_blocks(f, len, fn, arg, err);
 }

@@ -30,10 +30,10 @@ struct pcapng_packet {
 	const char *comment; /* not NUL-terminated; NULL: none */
 	size_t comment_len;
 	/*
-	 * Who sent it, as newer readers show it: option 8 (IETF draft) and Apple's option 0x8001,
-	 * whose process block is written once for each process. pid 0: none. process tells apart for
-	 * the writer what may have the same pid (an owner's id); 0: there is no such block. A reader
-	 * leaves it 0.
+	 * Who sent it, as newer readers show it: option 8 (IETF draft) and Apple's option
+	 * 0x8001, whose process block is written once for each process. pid 0: none. process
+	 * tells apart for the writer what may have the same pid (an owner's id); 0: there is no
+	 * such block. A reader leaves it 0.
 	 */
 	uint32_t pid;
 	uint32_t process;
@@ -77,13 +77,14 @@ int pcapng_patch_comment(struct pcapng_writer *w, uint64_t pos, const char *comm
 int pcapng_write_names(struct pcapng_writer *w, const struct pcapng_name *names, size_t n);
 /*
  * TLS secrets in the format of SSLKEYLOGFILE, whole lines, for a decryption secrets block (DSB).
- * Readers decrypt what comes behind it, so pcapng_close() makes room for it in front of the packets;
- * where there is none (a full disk, a pipe) the file stays as it is, without secrets. Not copied.
+ * Readers decrypt what comes behind it, so pcapng_close() makes room for it in front of the
+ * packets; where there is none (a full disk, a pipe) the file stays as it is, without secrets. Not
+ * copied.
  */
 void pcapng_set_secrets(struct pcapng_writer *w, const char *keys, size_t len);
 /*
- * The folder where the file has the name that messages call it. Where the file system cannot insert
- * into a file, one with secrets takes the file's place there; without a folder it has none.
+ * The folder where the file has the name that messages call it. Where the file system cannot
+ * insert into a file, one with secrets takes the file's place there; without a folder it has none.
  */
 void pcapng_set_dir(struct pcapng_writer *w, int dir_fd);
 
@@ -116,10 +117,15 @@ struct pcapng_iface {
 /* pcapng and, for convenience, classic pcap (one nameless interface). From a file or memory. */
 int pcapng_open(const char *path, struct pcapng_reader **ret, struct err *err);
 int pcapng_open_mem(const void *data, size_t size, struct pcapng_reader **ret, struct err *err);
+/*
+ * Of memory that was read to its end: goes on with this, as if it stood behind it. So a file whose
+ * blocks come one by one is read once.
+ */
+void pcapng_go_on(struct pcapng_reader *r, const void *data, size_t size);
 void pcapng_reader_close(struct pcapng_reader *r);
 /*
- * 1 with a packet (what it points to is valid until the next call), 0 at the end; -EINVAL of a file
- * that lies or is cut off, -ENOMEM, or another -errno of reading.
+ * 1 with a packet (what it points to is valid until the next call), 0 at the end; -EINVAL of a
+ * file that lies or is cut off, -ENOMEM, or another -errno of reading.
  */
 int pcapng_next(struct pcapng_reader *r, struct pcapng_packet *ret, struct err *err);
 /*

@@ -3,6 +3,10 @@
 #ifndef CAPTURE_PCAPNG_BLOCKS_H
 #define CAPTURE_PCAPNG_BLOCKS_H
 
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
 enum {
 	BLOCK_IDB = 1,
 	BLOCK_OLD_PACKET = 2, /* obsolete, still found in old files */
@@ -16,6 +20,7 @@ enum {
 };
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
+#define BLOCK_MAX	 (64u << 20) /* bytes in a block or packet; a longer one is a lie */
 
 enum {
 	OPT_END = 0,
@@ -54,5 +59,22 @@ enum {
 
 #define DSB_TLS_KEYS	  0x544c534bu /* "TLSK": lines as SSLKEYLOGFILE has them */
 #define LINKTYPE_ETHERNET 1
+
+/* Fields of a file as the writer makes them. */
+static inline uint16_t block_get16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le16toh(v);
+}
+
+static inline uint32_t block_get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
 
 #endif

@@ -355,6 +355,14 @@ int pcapng_open_mem(const void *data, size_t size, struct pcapng_reader **ret, s
 	return reader_start(r, ret, err);
 }
 
+void pcapng_go_on(struct pcapng_reader *r, const void *data, size_t size)
+{
+	r->offset += r->end;
+	r->data = data;
+	r->pos = 0;
+	r->end = size;
+}
+
 void pcapng_before_move(struct pcapng_reader *r, void (*fn)(void *arg), void *arg)
 {
 	r->before_move = fn;

@@ -6,8 +6,7 @@
 #include <byteswap.h>
 #include <string.h>
 #include "capture/file/pcapng.h"
-
-#define BLOCK_MAX (64u << 20) /* bytes in a block or packet; a longer one is a lie */
+#include "capture/file/pcapng_blocks.h"
 
 struct iface_row {
 	struct pcapng_iface pub;

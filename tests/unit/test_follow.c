@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "capture/file/follow.h"
 
 #define PACKETS 50
@@ -107,11 +108,59 @@ static void what_is_no_such_file(void **state)
 	}
 }
 
+/* As many names and interfaces as a large network has, and pieces as small as a disk's. */
+static void a_large_head_is_read_once(void **state)
+{
+	enum { MANY = 20000 };
+	_cleanup_free_ struct pcapng_name *names = calloc(MANY + 2, sizeof(*names));
+	int fd = memfd_create("large", MFD_CLOEXEC);
+	_cleanup_err_ struct err err = { 0 };
+	struct follow *f = follow_new();
+	struct pcapng_writer *w;
+	char buf[4096];
+	unsigned count = 0;
+	ssize_t n;
+
+	assert_int_equal(pcapng_create(dup(fd), "large", NULL, NULL, NULL, &w, NULL), 0);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct pcapng_iface_info info = { .name = "h1:h1-eth0" };
+
+		if (i % 2)
+			info.name = "h2:h2-eth0";
+		pcapng_add_iface(w, &info);
+		names[i].family = AF_INET;
+		memcpy(names[i].ip, &i, 4);
+		names[i].name = i % 2 ? "odd" : "even";
+	}
+	names[MANY] = (struct pcapng_name){ AF_INET, { 1 }, "second" };
+	pcapng_write_names(w, names, MANY + 1);
+	for (uint32_t i = 0; i < MANY; i++) {
+		char comment[40], data[40];
+		struct pcapng_packet p = { .iface = i, .ts = i, .caplen = i % 40, .len = i % 40,
+					   .data = (uint8_t *)data, .comment = comment };
+
+		memset(data, 0, sizeof(data));
+		p.comment_len = (size_t)snprintf(comment, sizeof(comment), "number=%u", i);
+		pcapng_write(w, &p, NULL);
+	}
+	assert_int_equal(pcapng_close(w, NULL), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		assert_int_equal(follow_add(f, buf, (size_t)n, on_packet, &count, &err), 0);
+	assert_int_equal(count, MANY);
+	assert_string_equal(follow_name(f, AF_INET, (const uint8_t[]){ 2, 0, 0, 0 }), "even");
+	assert_string_equal(follow_name(f, AF_INET, (const uint8_t[]){ 1, 0, 0, 0 }), "odd");
+	assert_null(follow_name(f, AF_INET, (const uint8_t[]){ 0, 0, 0, 1 }));
+	follow_free(f);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_pieces),
 		cmocka_unit_test(what_is_no_such_file),
+		cmocka_unit_test(a_large_head_is_read_once),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
