@@ -1,8 +1,9 @@
 /*
- * Classic pcap files (IETF draft-ietf-opsawg-pcap) with nanoseconds, for readers that know no pcapng.
+ * Classic pcap files (IETF draft-ietf-opsawg-pcap) with nanoseconds, for readers that know no
+ * pcapng.
  *
- * A file of this kind names no interface, no direction and no sender. libpcap writes it too, but through
- * a stream that cuts a record in two when the disk is full.
+ * A file of this kind names no interface, no direction and no sender. libpcap writes it too, but
+ * through a stream that cuts a record in two when the disk is full.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_PCAPFILE_H

@@ -253,7 +253,7 @@ int pcapng_close(struct pcapng_writer *w, struct err *err)
 	else if (secrets)
 		err_integrity(err, "cannot put the TLS secrets into %s: %s%s", w->name,
 			      strerror(-secrets),
-			      secrets == -EUCLEAN ? "; the file is damaged where its packets begin" :
+			      secrets == -EUCLEAN ? "; the file is damaged" :
 						    "; all its packets are there");
 	r = r ? r : secrets;
 	writer_free(w);

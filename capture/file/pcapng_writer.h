@@ -109,8 +109,8 @@ static inline void writer_end(struct pcapng_writer *w, size_t total)
 /* Sees to it that this process has its block; *ret_number is its place among them, from 0. */
 int writer_process(struct pcapng_writer *w, const struct pcapng_packet *p, uint32_t *ret_number);
 /*
- * Puts the secrets in front of the packets, when all else is written. 0; or -errno, and the file is
- * as it was; -EUCLEAN: it is damaged.
+ * Puts the secrets in front of the packets, when all else is written. 0; or -errno, and the file
+ * is as it was; -EUCLEAN: it is damaged.
  */
 int writer_put_secrets(struct pcapng_writer *w);
 
