@@ -74,7 +74,7 @@ static void gather(struct flows *fs, const struct pcapng_packet *p, uint16_t lin
 		.caplen = p->caplen,
 		.len = p->len,
 		.data = p->data,
-		.linktype = link ? link : FLOW_LINK_NULL,
+		.linktype = flow_linktype(link),
 	};
 	fs->packets++;
 	if (link != fs->link && !packet_knows_link(link)) {

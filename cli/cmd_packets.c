@@ -67,11 +67,12 @@ static int parse_fields(struct packets *p)
 static int parse_condition(struct packets *p, char *word)
 {
 	char *equals = strchr(word, '=');
-	struct condition *more, c = { .pattern = equals + 1 };
+	struct condition *more, c = { 0 };
 
 	if (!equals || equals == word)
 		return err_usage(&p->call->err,
 				 "--filter: '%s' must be FIELD=VALUE or FIELD!=VALUE", word);
+	c.pattern = equals + 1;
 	c.negated = equals[-1] == '!';
 	equals[c.negated ? -1 : 0] = '\0';
 	c.column = packet_column_find(word, &p->call->err);
@@ -223,8 +224,9 @@ const struct command cmd_packets = {
 	.brief = "Print the packets of a capture with flow, sender and activity",
 	.help = "Reads a capture, or the whole capture in a run's folder, and prints a line for\n"
 		"each packet: its flow in flows.csv, its sender in owners.csv, its activity in\n"
-		"activities.csv. These files are used where they lie beside the capture; without\n"
-		"them a packet's comment says the most of it, and what nothing says is empty.\n"
+		"activities.csv. These files are used where they lie beside the capture in a run's\n"
+		"folder, which has a manifest.json; without them a packet's comment says the most of\n"
+		"it, and what nothing says is empty.\n"
 		"FILE may be '-', standard input. Root is not needed.\n"
 		"\n"
 		"    detnet packets out/lab --limit 20\n"

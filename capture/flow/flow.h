@@ -18,6 +18,7 @@
 #define FLOW_HISTORY_MAX 32
 #define FLOW_UID_SIZE	 19
 #define FLOW_NO_IFACE	 UINT32_MAX
+#define FLOW_LINK_ETHER	 1
 #define FLOW_LINK_NULL	 108 /* LINKTYPE_LOOP, which is read the same */
 
 struct flow_packet {
@@ -29,6 +30,12 @@ struct flow_packet {
 	uint16_t linktype;
 	uint32_t owner;	     /* 0: unknown */
 };
+
+/* What stands in a file as what a flow_packet is told by. */
+static inline uint16_t flow_linktype(uint16_t of_file)
+{
+	return of_file ? of_file : FLOW_LINK_NULL;
+}
 
 struct flow_addr {
 	uint8_t ip[16]; /* IPv4 in the first four bytes */

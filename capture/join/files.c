@@ -58,9 +58,22 @@ static int find_in_folder(const char *path, struct join_files *f, struct err *er
 	return r;
 }
 
+/* A complete run's folder has a manifest; elsewhere a flows.csv may be anything. */
+static bool has_manifest(const char *folder)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+
+	if (asprintf(&path, "%s/manifest.json", folder) < 0) {
+		path = NULL;
+		return false;
+	}
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /*
- * Where what belongs to a file is: beside it; but a host's own file is a folder below (see
- * capture_opts.per_host).
+ * The run's folder that a file is in, or a host's own file is in a folder of (see
+ * capture_opts.per_host); NULL: none.
  */
 static char *folder_of(const char *path)
 {
@@ -68,19 +81,19 @@ static char *folder_of(const char *path)
 	char *slash = real ? strrchr(real, '/') : NULL, *folder;
 
 	if (!slash) /* a pipe */
-		return strdup("/dev");
+		return NULL;
 	*slash = '\0';
 	folder = strrchr(real, '/');
 	if (folder && !strcmp(folder, "/hosts"))
 		*folder = '\0';
-	return strdup(*real ? real : "/");
+	return has_manifest(real) ? steal_ptr(real) : NULL;
 }
 
-static int take_file(const char *path, struct join_files *f, struct err *err)
+static int take_file(const char *path, bool regular, struct join_files *f, struct err *err)
 {
-	f->folder = folder_of(path);
+	f->folder = regular ? folder_of(path) : NULL;
 	f->paths = calloc(1, sizeof(*f->paths));
-	if (!f->folder || !f->paths || add(f, NULL, path))
+	if (!f->paths || add(f, NULL, path))
 		return err_sys(err, ENOMEM, "cannot read %s", path);
 	return 0;
 }
@@ -95,7 +108,8 @@ int join_files_find(const char *path, struct join_files *ret, struct err *err)
 		path = "/dev/stdin";
 	if (stat(path, &st) < 0)
 		return err_at(err, path, 0, "%s", strerrordesc_np(errno));
-	r = S_ISDIR(st.st_mode) ? find_in_folder(path, &f, err) : take_file(path, &f, err);
+	r = S_ISDIR(st.st_mode) ? find_in_folder(path, &f, err) :
+				  take_file(path, S_ISREG(st.st_mode), &f, err);
 	if (r) {
 		join_files_clear(&f);
 		return r;

@@ -7,7 +7,7 @@
 #include "core/err.h"
 
 struct join_files {
-	char *folder; /* where they are, and what belongs to them */
+	char *folder; /* of the run that they are of, as it seems; NULL: of none */
 	char **paths; /* in the order in which they were written */
 	size_t n;
 };

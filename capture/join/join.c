@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <net/ethernet.h>
 #include <string.h>
 #include "capture/comment.h"
@@ -9,6 +10,7 @@
 #include "capture/join/join.h"
 #include "capture/join/tables.h"
 #include "capture/join/texts.h"
+#include "core/log.h"
 
 struct join {
 	struct join_files files;
@@ -18,6 +20,7 @@ struct join {
 	struct pcapng_reader *reader; /* of the file being read */
 	struct pcapng_packet packet;
 	struct comment_said said;
+	bool foreign; /* what lies beside the capture is of another run, and not used any more */
 	uint64_t number;
 	int64_t start;
 	/*
@@ -163,12 +166,12 @@ static void put_addresses(struct joined *out, const struct pcapng_packet *p, uin
 {
 	uint16_t type;
 
-	out->has_addrs = linktype <= 1 && packet_parse(p->data, p->caplen, p->len, &out->parsed);
+	out->has_addrs = packet_parse_link(linktype, p->data, p->caplen, p->len, &out->parsed);
 	if (out->has_addrs) {
 		out->proto = flow_proto_name(out->parsed.proto);
 		out->has_ports = out->parsed.has_ports || out->parsed.has_icmp;
 		flow_ports(&out->parsed, &out->sport, &out->dport);
-	} else if (linktype <= 1 && p->caplen >= ETHER_HDR_LEN) {
+	} else if (linktype == FLOW_LINK_ETHER && p->caplen >= ETHER_HDR_LEN) {
 		type = (uint16_t)(p->data[12] << 8 | p->data[13]);
 		out->proto = type == ETHERTYPE_ARP ? "arp" : NULL;
 	}
@@ -198,15 +201,30 @@ static const char *text_or_null(const char *text)
 	return text && *text ? text : NULL;
 }
 
-static void put_owner(const struct join *j, struct joined *out)
+/* A packet's comment was made with it, and the table beside it perhaps elsewhere. */
+static bool is_same_owner(const struct joined *out, const struct join_owner *o)
 {
-	const struct join_owner *o = join_owner(j->tables, out->owner);
+	return (!out->host || !strcmp(out->host, o->host)) &&
+	       (!out->pid || !o->pid || out->pid == o->pid);
+}
+
+static void put_owner(struct join *j, struct joined *out)
+{
+	const struct join_owner *o = j->foreign ? NULL : join_owner(j->tables, out->owner);
 
 	if (!o)
 		return;
+	if (!is_same_owner(out, o)) {
+		log_warn("%s is of another run: its owner %u is %s's process %u, that of packet "
+			 "%" PRIu64 " is %s's %u; the packets' comments are used alone from here on",
+			 j->files.folder, out->owner, o->host, o->pid, out->number, out->host, out->pid);
+		j->foreign = true;
+		return;
+	}
 	out->host = text_or_null(o->host);
 	out->pid = o->pid;
-	out->comm = text_or_null(o->comm);
+	if (!out->comm)
+		out->comm = text_or_null(o->comm);
 	out->exe = text_or_null(o->exe);
 	if (!out->flow && o->activity)
 		out->activity = o->activity;
@@ -247,7 +265,7 @@ static int put_flow(struct join *j, struct joined *out, struct err *err)
 
 	if (!out->flow)
 		return 0;
-	if (!join_have_flows(j->tables)) {
+	if (j->foreign || !join_have_flows(j->tables)) {
 		out->uid = out->flow->uid;
 		return 0;
 	}
@@ -267,7 +285,8 @@ static int put_flow(struct join *j, struct joined *out, struct err *err)
 
 static void put_activity(const struct join *j, struct joined *out)
 {
-	const struct join_activity *a = join_activity(j->tables, out->activity);
+	const struct join_activity *a =
+		j->foreign ? NULL : join_activity(j->tables, out->activity);
 
 	if (!a)
 		return;
@@ -303,7 +322,7 @@ int join_next(struct join *j, struct joined *ret, struct err *err)
 		.caplen = j->packet.caplen,
 		.len = j->packet.len,
 		.data = j->packet.data,
-		.linktype = iface->linktype,
+		.linktype = flow_linktype(iface->linktype),
 		.owner = out.owner,
 	}, &flow);
 	if (r < 0)

@@ -4,11 +4,11 @@
  * The keys are those that docs/joins.md documents: a packet's comment names its owner, its
  * addresses and time name its flow, the flow's row names its activity. Flows are assembled as the
  * run assembled them, from the same packets in the same order, so their uids are those of
- * flows.csv. What lies beside the capture is used where it is there; what is not is taken from
- * the comments, or stays empty.
+ * flows.csv. What lies beside the capture is used where it is a run's (manifest.json) and agrees
+ * with the packets' own comments; what is not told there is taken from the comments, or stays empty.
  *
- * Memory grows with the tables beside the capture and the flows alive at a time, not with the
- * packets.
+ * Memory grows with the tables beside the capture, the flows alive at a time, and those that
+ * flows.csv has under another uid, of which a line is kept to the end; not with the packets.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_JOIN_JOIN_H

@@ -2,13 +2,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "capture/flow/schema.h"
 #include "capture/join/tables.h"
 #include "capture/join/texts.h"
 #include "core/csv_read.h"
 #include "core/units.h"
 
 #define COLUMNS_MAX 13
+#define NEAR_MAX    (60 * NSEC_PER_SEC) /* longer than any link delays */
 
 /* A row and the one read before it whose key has the same hash. */
 struct flow_row {
@@ -129,12 +134,13 @@ static int owner_row(struct source *s)
 	struct join_tables *t = s->tables;
 	struct join_owner o;
 	uint32_t id;
+	int r;
 
-	if (get_id(s, 0, "owner", &id) || get_text(s, 1, &o.host) ||
-	    get_id(s, 2, "pid", &o.pid) || get_text(s, 3, &o.comm) || get_text(s, 4, &o.exe) ||
-	    get_id(s, 5, "activity", &o.activity) ||
-	    grow(s, &t->owners, t->n_owners, &t->owners_size, sizeof(o)))
-		return -EINVAL;
+	if ((r = get_id(s, 0, "owner", &id)) || (r = get_text(s, 1, &o.host)) ||
+	    (r = get_id(s, 2, "pid", &o.pid)) || (r = get_text(s, 3, &o.comm)) ||
+	    (r = get_text(s, 4, &o.exe)) || (r = get_id(s, 5, "activity", &o.activity)) ||
+	    (r = grow(s, &t->owners, t->n_owners, &t->owners_size, sizeof(o))))
+		return r;
 	t->owners[t->n_owners] = o;
 	if (idmap_put(&t->owner_by_id, id, (uint32_t)t->n_owners++))
 		return no_memory(s);
@@ -146,12 +152,13 @@ static int activity_row(struct source *s)
 	struct join_tables *t = s->tables;
 	struct join_activity a;
 	uint32_t id;
+	int r;
 
-	if (get_id(s, 0, "id", &id) || get_text(s, 1, &a.scenario) || get_text(s, 2, &a.sub) ||
-	    get_text(s, 3, &a.class) || get_text(s, 4, &a.outcome) ||
-	    get_text(s, 5, &a.evidence) ||
-	    grow(s, &t->activities, t->n_activities, &t->activities_size, sizeof(a)))
-		return -EINVAL;
+	if ((r = get_id(s, 0, "id", &id)) || (r = get_text(s, 1, &a.scenario)) ||
+	    (r = get_text(s, 2, &a.sub)) || (r = get_text(s, 3, &a.class)) ||
+	    (r = get_text(s, 4, &a.outcome)) || (r = get_text(s, 5, &a.evidence)) ||
+	    (r = grow(s, &t->activities, t->n_activities, &t->activities_size, sizeof(a))))
+		return r;
 	t->activities[t->n_activities] = a;
 	if (idmap_put(&t->activity_by_id, id, (uint32_t)t->n_activities++))
 		return no_memory(s);
@@ -187,15 +194,17 @@ static int flow_row(struct source *s)
 	struct join_tables *t = s->tables;
 	struct join_flow f = { .first = 0 };
 	int64_t duration;
+	int r;
 
 	if (strlen(field(s, 0)) >= sizeof(f.uid))
 		return bad(s, "uid", "must be of at most 18 characters");
 	strcpy(f.uid, field(s, 0));
-	if (get_time(s, 1, "ts", &f.first) || get_time(s, 2, "duration", &duration) ||
-	    get_id(s, 3, "activity", &f.activity) || get_text(s, 4, &f.scenario) ||
-	    get_text(s, 5, &f.sub) || get_text(s, 6, &f.class) || get_text(s, 7, &f.label) ||
-	    grow(s, &t->flows, t->n_flows, &t->flows_size, sizeof(*t->flows)))
-		return -EINVAL;
+	if ((r = get_time(s, 1, "ts", &f.first)) || (r = get_time(s, 2, "duration", &duration)) ||
+	    (r = get_id(s, 3, "activity", &f.activity)) || (r = get_text(s, 4, &f.scenario)) ||
+	    (r = get_text(s, 5, &f.sub)) || (r = get_text(s, 6, &f.class)) ||
+	    (r = get_text(s, 7, &f.label)) ||
+	    (r = grow(s, &t->flows, t->n_flows, &t->flows_size, sizeof(*t->flows))))
+		return r;
 	if (__builtin_add_overflow(f.first, duration, &f.last))
 		f.last = INT64_MAX;
 	t->flows[t->n_flows] = (struct flow_row){
@@ -238,6 +247,24 @@ static int read_rows(struct source *s, const struct table_kind *kind)
 }
 
 /* 1 where the file is there, 0 where it is not. */
+static int open_table(const char *path, FILE **ret, struct err *err)
+{
+	_cleanup_close_ int fd =
+		open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if ((fd < 0 && errno == ELOOP) || (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)))
+		return err_at(err, path, 0, "must be a regular file");
+	*ret = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!*ret)
+		return err_sys(err, errno, "cannot read %s", path);
+	steal_fd(&fd);
+	return 1;
+}
+
+/* 1 where the file is there, 0 where it is not. */
 static int read_table(struct join_tables *t, const char *folder, const struct table_kind *kind,
 		      struct err *err)
 {
@@ -248,9 +275,9 @@ static int read_table(struct join_tables *t, const char *folder, const struct ta
 
 	if (asprintf(&path, "%s/%s", folder, kind->file) < 0)
 		return err_sys(err, ENOMEM, "cannot read %s", kind->file);
-	f = fopen(path, "re");
-	if (!f)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "cannot read %s", path);
+	r = open_table(path, &f, err);
+	if (r <= 0)
+		return r;
 	s.path = path;
 	r = csv_reader_open(f, path, &s.reader, err);
 	if (r)
@@ -263,14 +290,15 @@ static int read_table(struct join_tables *t, const char *folder, const struct ta
 int join_tables_open(const char *folder, struct join_tables **ret, struct err *err)
 {
 	struct join_tables *t = calloc(1, sizeof(*t));
-	int r;
+	int r = 0;
 
 	if (!t)
-		return err_sys(err, ENOMEM, "cannot read %s", folder);
-	r = read_table(t, folder, &owners_table, err);
-	if (r >= 0)
+		return err_sys(err, ENOMEM, "cannot read what lies beside the capture");
+	if (folder)
+		r = read_table(t, folder, &owners_table, err);
+	if (folder && r >= 0)
 		r = read_table(t, folder, &activities_table, err);
-	if (r >= 0)
+	if (folder && r >= 0)
 		r = read_table(t, folder, &flows_table, err);
 	if (r < 0) {
 		join_tables_free(t);
@@ -334,16 +362,17 @@ static __int128 distance(const struct join_flow *f, int64_t ts)
 const struct join_flow *join_flow_near(const struct join_tables *t, const struct flow *f,
 				       int64_t ts)
 {
-	char ip[2][INET6_ADDRSTRLEN], port[2][8];
+	char ip[2][FLOW_ADDR_SIZE], port[2][8];
+	const char *text[2];
 	const struct flow_addr *ends[2] = { &f->orig, &f->resp };
 	const struct join_flow *best = NULL;
 	uint64_t hash;
 
 	for (int i = 0; i < 2; i++) {
-		inet_ntop(f->family, ends[i]->ip, ip[i], sizeof(ip[i]));
+		text[i] = flow_addr_text(f->family, ends[i]->ip, ip[i]);
 		snprintf(port[i], sizeof(port[i]), "%u", ends[i]->port);
 	}
-	hash = ends_hash(ip[0], port[0], ip[1], port[1], flow_proto_name(f->proto));
+	hash = ends_hash(text[0], port[0], text[1], port[1], flow_proto_name(f->proto));
 	for (uint32_t i = idmap_get(&t->flow_by_ends, hash); i != IDMAP_NONE;
 	     i = t->flows[i].next_ends) {
 		const struct flow_row *row = &t->flows[i];
@@ -351,5 +380,5 @@ const struct join_flow *join_flow_near(const struct join_tables *t, const struct
 		if (row->ends == hash && (!best || distance(&row->flow, ts) < distance(best, ts)))
 			best = &row->flow;
 	}
-	return best;
+	return best && distance(best, ts) <= NEAR_MAX ? best : NULL;
 }

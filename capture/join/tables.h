@@ -1,6 +1,8 @@
 /*
  * What lies beside a capture, in memory: the rows of owners.csv, activities.csv and flows.csv by
  * their keys. A file that is not there is an empty table.
+ *
+ * The folder may be anybody's, so only regular files are read, and none is waited for.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_JOIN_TABLES_H
@@ -29,6 +31,7 @@ struct join_flow {
 
 struct join_tables;
 
+/* folder: NULL: all are empty. */
 int join_tables_open(const char *folder, struct join_tables **ret, struct err *err);
 void join_tables_free(struct join_tables *t);
 bool join_have_flows(const struct join_tables *t);
@@ -39,7 +42,7 @@ const struct join_activity *join_activity(const struct join_tables *t, uint32_t 
 const struct join_flow *join_flow(const struct join_tables *t, const char *uid);
 /*
  * The row of a flow that was assembled from a part of the run's packets, and so begins later than
- * the run's: of the same ends, the one nearest to ts.
+ * the run's: of the same ends, the one nearest to ts, and no further than a minute. NULL: none.
  */
 const struct join_flow *join_flow_near(const struct join_tables *t, const struct flow *f,
 				       int64_t ts);

@@ -148,7 +148,7 @@ def check_parts(folder, rows, tmp):
     iface = collections.Counter(r["iface"] for r in rows if r["uid"]).most_common(1)[0][0]
     part = tmp / "run" / "part.pcapng"
     part.parent.mkdir()
-    for name in ("flows.csv", "owners.csv", "activities.csv"):
+    for name in ("flows.csv", "owners.csv", "activities.csv", "manifest.json"):
         shutil.copy(folder / name, part.parent)
     # Behind its handshake, so that the assembly begins elsewhere than the run's.
     lab.tshark(capture, "-Y", f'frame.interface_name == "{iface}" && !(tcp.flags.syn == 1)', "-w", str(part))

@@ -170,7 +170,7 @@ static void tables_beside_it_say_more(void **state)
 		assert_string_equal(p.outcome, "ok");
 		assert_string_equal(p.evidence, "two\nlines");
 		assert_string_equal(p.host, i ? "b" : "a");
-		assert_string_equal(p.comm, i ? "named" : "dig");
+		assert_string_equal(p.comm, i ? "x" : "dig"); /* as it was called then */
 		assert_string_equal(p.exe, i ? "/sbin/named" : "/bin/dig");
 	}
 	assert_int_equal(join_next(j, &p, NULL), 0);
@@ -185,6 +185,7 @@ static void a_part_of_a_capture_finds_the_runs_flows(void **state)
 	struct join *j;
 	struct joined p;
 
+	put_file("manifest.json", "{}\n");
 	put_file("flows.csv", "uid,ts,duration,id.orig_h,id.orig_p,id.resp_h,id.resp_p,proto,"
 			      "activity,scenario,sub,class,label\n"
 			      "Cfirst,100.0,10.0,10.0.0.1,40,10.0.0.2,53,udp,,,,,\n"
@@ -195,6 +196,7 @@ static void a_part_of_a_capture_finds_the_runs_flows(void **state)
 	put_packet(w, 1, 110 * S, A, B, NULL);
 	put_packet(w, 1, 305 * S, A, B, NULL);
 	put_packet(w, 1, 306 * S, A, A, NULL);
+	put_packet(w, 1, 372 * S, A, B, NULL);
 	assert_int_equal(pcapng_close(w, NULL), 0);
 	mkdir(at("hosts"), 0700);
 	strcpy(part, at("part.pcapng"));
@@ -213,7 +215,102 @@ static void a_part_of_a_capture_finds_the_runs_flows(void **state)
 	assert_int_equal(join_next(j, &p, NULL), 1);
 	assert_non_null(p.flow);
 	assert_null(p.uid); /* flows.csv has none of these ends */
+	assert_int_equal(join_next(j, &p, NULL), 1);
+	assert_null(p.uid); /* nor one so late */
 	join_close(j);
+}
+
+/* Tables are a run's; a file in any other folder has nothing to do with what else is there. */
+static void what_is_no_runs_is_left_alone(void **state)
+{
+	struct pcapng_writer *w = new_capture("capture.pcapng");
+	struct join *j;
+	struct joined p;
+
+	put_packet(w, 0, 5 * S, A, B, "host=a pid=3 comm=dig owner=9000");
+	assert_int_equal(pcapng_close(w, NULL), 0);
+	remove(at("manifest.json"));
+	put_file("flows.csv", "#separator \\x09\n#fields\tts\tuid\n");
+	put_file("owners.csv", "owner,host,pid,comm,exe,activity\n9000,a,3,dig,/bin/dig,\n");
+	j = open_join("capture.pcapng");
+	assert_int_equal(join_next(j, &p, NULL), 1);
+	assert_null(p.exe);
+	join_close(j);
+	put_file("manifest.json", "{}\n");
+	check_error("capture.pcapng", "flows.csv:1: the column 'uid' is missing");
+	remove(at("flows.csv"));
+	j = open_join("capture.pcapng");
+	assert_int_equal(join_next(j, &p, NULL), 1);
+	assert_string_equal(p.exe, "/bin/dig");
+	join_close(j);
+	for (int i = 0; i < 2; i++) {
+		remove(at("owners.csv"));
+		assert_int_equal(i ? mkfifo(at("owners.csv"), 0600) :
+				     symlink("/dev/zero", at("owners.csv")), 0);
+		check_error("capture.pcapng", "owners.csv: must be a regular file");
+	}
+	remove(at("owners.csv"));
+}
+
+static void another_runs_tables_are_left_alone(void **state)
+{
+	struct pcapng_writer *w = new_capture("capture.pcapng");
+	struct join *j;
+	struct joined p;
+
+	put_packet(w, 0, 5 * S, A, B, "host=a pid=3 comm=dig owner=9000 activity=4");
+	put_packet(w, 0, 6 * S, A, B, "host=a pid=3 comm=dig owner=9001");
+	assert_int_equal(pcapng_close(w, NULL), 0);
+	put_file("owners.csv", "owner,host,pid,comm,exe,activity\n9000,z,3,dig,/bin/dig,7\n"
+			       "9001,a,3,dig,/bin/dig,7\n");
+	put_file("activities.csv", "id,scenario,sub,class,outcome,evidence\n4,other,x,,,\n");
+	j = open_join("capture.pcapng");
+	assert_int_equal(join_next(j, &p, NULL), 1);
+	assert_string_equal(p.host, "a");
+	assert_true(p.activity == 4 && !p.exe && !p.scenario);
+	assert_int_equal(join_next(j, &p, NULL), 1);
+	assert_true(p.activity == 0 && !p.exe);
+	join_close(j);
+	remove(at("owners.csv"));
+	remove(at("activities.csv"));
+}
+
+/* One datagram behind each kind of link header that flows are made of. */
+static void every_link_is_read(void **state)
+{
+	static const struct {
+		uint16_t type;
+		uint8_t head[20];
+		size_t len;
+	} links[] = {
+		{ 0, { 2 }, 4 },
+		{ 101, { 0 }, 0 },
+		{ 108, { 0, 0, 0, 2 }, 4 },
+		{ 113, { 0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0 }, 16 },
+	};
+	static const uint8_t ip[28] = { 0x45, [3] = 28, [8] = 64, 17, [12] = 10, 0, 0, 1, 10, 0, 0, 2,
+					0, 40, 0, 53, 0, 8 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		const uint32_t head[] = { 0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, links[i].type };
+		const uint32_t n = (uint32_t)(links[i].len + sizeof(ip)), record[] = { 5, 0, n, n };
+		FILE *f = fopen(at("links.pcap"), "w");
+		struct join *j;
+		struct joined p;
+
+		assert_non_null(f);
+		fwrite(head, sizeof(head), 1, f);
+		fwrite(record, sizeof(record), 1, f);
+		fwrite(links[i].head, 1, links[i].len, f);
+		fwrite(ip, sizeof(ip), 1, f);
+		assert_int_equal(fclose(f), 0);
+		j = open_join("links.pcap");
+		assert_int_equal(join_next(j, &p, NULL), 1);
+		assert_true(p.has_addrs && p.has_ports && p.sport == 40 && p.dport == 53);
+		assert_string_equal(p.proto, "udp");
+		assert_non_null(p.uid);
+		join_close(j);
+	}
 }
 
 static void a_rotated_capture_is_one(void **state)
@@ -283,6 +380,9 @@ int main(void)
 		cmocka_unit_test(comments_tell_what_no_table_does),
 		cmocka_unit_test(tables_beside_it_say_more),
 		cmocka_unit_test(a_part_of_a_capture_finds_the_runs_flows),
+		cmocka_unit_test(what_is_no_runs_is_left_alone),
+		cmocka_unit_test(another_runs_tables_are_left_alone),
+		cmocka_unit_test(every_link_is_read),
 		cmocka_unit_test(a_rotated_capture_is_one),
 		cmocka_unit_test(what_is_wrong_is_named_with_its_line),
 	};
