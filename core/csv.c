@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include "core/digits.h"
 #include "core/utf8.h"
 
 #define DIGITS 20 /* of 2^64 - 1 */
@@ -63,14 +64,6 @@ void csv_row(struct csv *c, const char *const *fields, size_t n)
 	for (size_t i = 0; i < n; i++)
 		csv_str(c, fields[i]);
 	csv_end(c);
-}
-
-/* Decimal digits, at least so many, that end before end; where they begin. */
-static char *put_digits(char *end, uint64_t v, int least)
-{
-	for (; v || least > 0; v /= 10, least--)
-		*--end = (char)('0' + v % 10);
-	return end;
 }
 
 static uint64_t magnitude(int64_t v)

@@ -1,5 +1,6 @@
 /* Reads the header, the first question and the first A record of a DNS message. */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "capture/flow/bytes.h"
 #include "capture/flow/dns.h"
 
 #define HEADER_LEN  12
@@ -7,11 +8,6 @@
 #define TYPE_A      1
 #define CLASS_IN    1
 #define RECORDS_MAX 64 /* questions and answers looked at; CNAMEs come before the address */
-
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 /* The offset behind the name at this one, or len where it does not end inside. */
 static size_t skip_name(const uint8_t *d, size_t len, size_t at)
@@ -35,7 +31,7 @@ static size_t read_record(const uint8_t *d, size_t len, size_t at, struct dns_me
 	if (len - at < RECORD_LEN)
 		return len;
 	if (!ret->has_ttl && be16(d + at) == TYPE_A && be16(d + at + 2) == CLASS_IN) {
-		ret->ttl = (uint32_t)be16(d + at + 4) << 16 | be16(d + at + 6);
+		ret->ttl = be32(d + at + 4);
 		ret->has_ttl = true;
 	}
 	at += RECORD_LEN + (size_t)be16(d + at + 8);

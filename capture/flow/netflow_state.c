@@ -11,7 +11,7 @@
 #define PORT_FTP 21
 #define PORT_DNS 53
 
-const char *const netflow_names[NETFLOW_FEATURES] = {
+static const char *const names[NETFLOW_FEATURES] = {
 	"IPV4_SRC_ADDR", "L4_SRC_PORT", "IPV4_DST_ADDR", "L4_DST_PORT", "PROTOCOL", "L7_PROTO",
 	"IN_BYTES", "IN_PKTS", "OUT_BYTES", "OUT_PKTS", "TCP_FLAGS", "CLIENT_TCP_FLAGS",
 	"SERVER_TCP_FLAGS", "FLOW_DURATION_MILLISECONDS", "DURATION_IN", "DURATION_OUT", "MIN_TTL",
@@ -223,6 +223,12 @@ static void put_rates(struct csv *c, const struct netflow_state *s, const struct
 	}
 	for (int dir = 0; dir < 2; dir++)
 		schema_put_ratio(c, 8 * (double)f->side[dir].ip_bytes, sec);
+}
+
+void netflow_put_names(struct csv *c)
+{
+	for (size_t i = 0; i < NETFLOW_FEATURES; i++)
+		csv_str(c, names[i]);
 }
 
 void netflow_put_features(struct csv *c, const struct netflow_state *s, const struct flow *f)

@@ -38,11 +38,10 @@ struct netflow_state {
 	bool has_icmp, has_dns, has_dns_type, has_dns_ttl;
 };
 
-extern const char *const netflow_names[NETFLOW_FEATURES];
-
 void netflow_packet(void *state, const struct flow *f, int dir, const struct flow_packet *fp,
 		    const struct packet *p);
-/* The values of netflow_names. */
+void netflow_put_names(struct csv *c);
+/* Their values. */
 void netflow_put_features(struct csv *c, const struct netflow_state *s, const struct flow *f);
 /* The last two columns, Label (0 or 1) and Attack. */
 void netflow_put_label(struct csv *c, const struct flow *f);

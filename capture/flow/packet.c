@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "capture/flow/bytes.h"
 #include "capture/flow/packet.h"
 #include "core/cleanup.h"
 
@@ -28,16 +29,6 @@
 #define UDP_LEN	      8
 #define ICMP_LEN      8
 #define PROTO_MOBILE  135 /* IPv6 mobility header, RFC 6275 */
-
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)be16(p) << 16 | be16(p + 2);
-}
 
 static uint32_t min32(uint32_t a, uint32_t b)
 {

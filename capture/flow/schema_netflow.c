@@ -9,8 +9,7 @@ static int header(FILE *out)
 	struct csv c;
 
 	csv_open(&c, out);
-	for (size_t i = 0; i < NETFLOW_FEATURES; i++)
-		csv_str(&c, netflow_names[i]);
+	netflow_put_names(&c);
 	csv_str(&c, "Label");
 	csv_str(&c, "Attack");
 	csv_end(&c);

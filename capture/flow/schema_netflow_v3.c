@@ -22,8 +22,7 @@ static int header(FILE *out)
 	csv_open(&c, out);
 	csv_str(&c, "FLOW_START_MILLISECONDS");
 	csv_str(&c, "FLOW_END_MILLISECONDS");
-	for (size_t i = 0; i < NETFLOW_FEATURES; i++)
-		csv_str(&c, netflow_names[i]);
+	netflow_put_names(&c);
 	for (size_t i = 0; i < ARRAY_SIZE(iat_names); i++)
 		csv_str(&c, iat_names[i]);
 	csv_str(&c, "Label");

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 #include "capture/flow/schema.h"
+#include "core/digits.h"
 #include "core/units.h"
 
 static const char *const columns[][2] = {
@@ -64,20 +65,12 @@ static void put_str(const char *s, FILE *out)
 	putc_unlocked('\t', out);
 }
 
-/* Decimal digits, at least so many, that end before end; where they begin. */
-static char *digits(char *end, uint64_t v, int least)
-{
-	for (; v || least > 0; v /= 10, least--)
-		*--end = (char)('0' + v % 10);
-	return end;
-}
-
 static void put_uint(uint64_t v, FILE *out)
 {
 	char buf[21], *end = buf + sizeof(buf) - 1;
 
 	*end = '\0';
-	put_str(digits(end, v, 1), out);
+	put_str(put_digits(end, v, 1), out);
 }
 
 /* Seconds with six decimals, rounded, as Zeek writes times and intervals. */
@@ -87,9 +80,9 @@ static void put_time(int64_t ns, FILE *out)
 	char buf[32], *p = buf + sizeof(buf) - 1;
 
 	*p = '\0';
-	p = digits(p, us % 1000000, 6);
+	p = put_digits(p, us % 1000000, 6);
 	*--p = '.';
-	p = digits(p, us / 1000000, 1);
+	p = put_digits(p, us / 1000000, 1);
 	if (ns < 0)
 		*--p = '-';
 	put_str(p, out);

@@ -1,0 +1,18 @@
+/* Numbers in network byte order, wherever they lie. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_FLOW_BYTES_H
+#define CAPTURE_FLOW_BYTES_H
+
+#include <stdint.h>
+
+static inline uint16_t be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t be32(const uint8_t *p)
+{
+	return (uint32_t)be16(p) << 16 | be16(p + 2);
+}
+
+#endif
