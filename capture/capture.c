@@ -383,7 +383,7 @@ static int refuse_secrets(int r, struct err *err)
 			     units_human_size(most, sizeof(most), SECRETS_MAX), SECRETS_FILE);
 }
 
-static const char *why_not_whole(int error)
+const char *capture_error_text(int error)
 {
 	return error == EOVERFLOW ? "its flows fill half of this machine's memory" :
 				    strerror(error);
@@ -404,11 +404,13 @@ int capture_stop(struct capture *c, struct err *err)
 	c->running = false;
 	sum_fates(c);
 	c->stats.process_events_lost = process_watch_lost(c->processes);
+	if (c->infer)
+		infer_stats(c->infer, &c->stats.inferring);
 	flow_table_each(c->flows, count_unlabelled, &c->stats.flows_unlabelled);
 	if (c->stats.error)
 		r = err_integrity(err,
 				  "the capture could not be written whole: %s; what is in it can "
-				  "be read", why_not_whole(c->stats.error));
+				  "be read", capture_error_text(c->stats.error));
 	if (c->opts.secrets && c->sink && r == 0)
 		secrets = secrets_read(c->emu, add_secrets, c->sink);
 	e = sink_close(steal_ptr(c->sink), r < 0 ? NULL : err);

@@ -16,6 +16,7 @@
 #include "capture/fates.h"
 #include "capture/file/pcapng.h"
 #include "capture/flow/flow.h"
+#include "capture/sender/infer.h"
 #include "capture/sender/owner.h"
 #include "capture/sender/tag.h"
 #include "capture/sink.h"
@@ -60,14 +61,17 @@ struct capture_stats {
 	uint64_t flows;
 	uint64_t flows_unlabelled;   /* flows of no activity; known after capture_stop() */
 	uint64_t process_events_lost; /* times that there was no room for them; after capture_stop() */
+	struct infer_stats inferring; /* after capture_stop() */
 	/* Of links that the shaper shapes, known after capture_stop(). */
 	bool shaped; /* there are some, and so fates.csv */
 	struct fate_counts fates;
 	uint64_t fates_lost;  /* fates, and so packets, that the capture had no room for */
 	uint64_t overruns;    /* packets that the shaper had no room for */
 	uint64_t send_errors; /* packets that it could not send */
-	int error;		     /* errno of a failed write; 0: none */
+	int error;		     /* errno of a failed write; EOVERFLOW: too many flows; 0: none */
 };
+
+const char *capture_error_text(int error);
 
 struct capture;
 

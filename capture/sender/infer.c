@@ -17,6 +17,8 @@
 #define ICMPV6_ECHO_REQUEST 128
 /* A ring may have stamped a packet this much before the watch did. */
 #define STAMP_SLACK NSEC_PER_MSEC
+#define ASK_AGAIN   NSEC_PER_MSEC /* for what has no ports */
+#define ONLY_FOR    NSEC_PER_MSEC
 
 static uint64_t mac_key(const uint8_t mac[6])
 {
@@ -47,14 +49,16 @@ void infer_port_freed(struct infer *i, uint32_t node, uint16_t port, int64_t ts)
 		infer_note(i, &k, OWNER_NONE, 0, ts);
 }
 
-/* Was the record made under a socket that has been closed since? */
-static bool is_stale(const struct infer *i, const struct infer_record *r, uint32_t node)
+/* May the record have been made under a socket that has been closed since? */
+static bool is_stale(struct infer *i, const struct infer_record *r, uint32_t node)
 {
 	struct infer_key k = port_key(node, r->key.sport);
 	const struct infer_record *freed;
 
 	if (r->key.proto != IPPROTO_UDP)
 		return false;
+	if (r->ts < i->udp_from)
+		return true;
 	freed = infer_noted(i, &k, INT64_MAX);
 	return freed && freed->ts > r->ts;
 }
@@ -75,6 +79,7 @@ static void take_programs(struct infer *i)
 		n->running = p;
 		n->running[n->n_running++] = w->id;
 		n->youngest = w->id;
+		n->only_turn = 0;
 		i->programs_seen++;
 	}
 }
@@ -104,15 +109,19 @@ static int is_populated(const struct infer *i, uint32_t id)
 
 /*
  * The only program of the node that runs; the last one that did, where none does any more. For
- * packets that no kernel sends by itself.
+ * packets that no kernel sends by itself. Not looked for again in the same turn: each program that may
+ * run is a file to read.
  */
 static uint32_t only_program(struct infer *i, uint32_t node)
 {
 	struct infer_node *n = &i->nodes[node];
+	int64_t now = units_now_mono();
 	uint32_t only = OWNER_NONE;
 	size_t kept = 0, live = 0;
 
 	take_programs(i);
+	if (n->only_turn == i->turn && now - n->only_at < ONLY_FOR)
+		return n->only;
 	for (size_t k = 0; k < n->n_running; k++) {
 		int r = is_populated(i, n->running[k]);
 
@@ -127,7 +136,10 @@ static uint32_t only_program(struct infer *i, uint32_t node)
 	n->n_running = kept;
 	if (live == 0)
 		only = n->youngest;
-	return live < 2 && only ? only : OWNER_KERNEL(node);
+	n->only = live < 2 && only ? only : OWNER_KERNEL(node);
+	n->only_turn = i->turn;
+	n->only_at = now;
+	return n->only;
 }
 
 /*
@@ -300,7 +312,7 @@ void infer_heard(struct infer *i, int64_t ts, int ifindex, const uint8_t *data, 
 		 uint32_t len)
 {
 	uint32_t node = other_end(i, ifindex);
-	const struct infer_record *r;
+	struct infer_record *r;
 	struct infer_key k;
 	struct packet p;
 
@@ -318,12 +330,14 @@ void infer_heard(struct infer *i, int64_t ts, int ifindex, const uint8_t *data, 
 	if (p.proto == IPPROTO_UDP) {
 		if (!r || is_stale(i, r, node))
 			infer_note(i, &k, sender(i, node, &k), 0, ts);
-	} else {
-		/* Without ports the next may be of another program. */
+	} else if (!r || ts - r->asked >= ASK_AGAIN) {
+		/* Without ports the next may be of another program, if not of another each time. */
 		uint32_t owner = sender(i, node, &k);
 
 		if (!r || r->owner != owner)
 			infer_note(i, &k, owner, 0, ts);
+		else
+			r->asked = ts;
 	}
 }
 
@@ -449,7 +463,8 @@ int infer_open(struct emu *e, struct owners *owners, struct infer **ret, struct 
 	i->emu = e;
 	i->net = emu_net(e);
 	i->owners = owners;
-	i->epoll_fd = i->stop_fd = -1;
+	i->epoll_fd = i->stop_fd = i->notices_fd = -1;
+	i->turn = 1;
 	init_lock(&i->lock);
 	r = set_up(i, err);
 	if (r < 0) {

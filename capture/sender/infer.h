@@ -6,7 +6,8 @@
  * is gone. So a thread of its own hears, through a classic packet filter, of what begins something (a
  * SYN, a datagram, an echo request) at once, asks for the sockets of both ends, and notes the answers by
  * addresses and time; the capture looks its packets up there. The kernel's notices of destroyed sockets
- * carry no cgroup, but say when a UDP port is free for another program, and end what was noted of it.
+ * carry no cgroup, but say when a UDP port is free for another program, and end what was noted of it. The
+ * kernel sends them from a work queue, so one may come after the first packet of the port's next user.
  *
  * Where the socket is gone already, or is one that sock_diag does not know (packet sockets, ping's),
  * the sender is the only program that runs on the host, if there is but one. Else, and for what no
@@ -24,9 +25,17 @@
 struct emu;
 struct infer;
 
+/* What was not heard of, and may have been taken for another's. */
+struct infer_stats {
+	uint64_t notices_lost; /* times that the kernel had no room for notices of closed sockets */
+	uint64_t unheard;      /* packets that begin something, and that it had no room for */
+	uint64_t evicted;      /* records that made room for younger ones */
+};
+
 /* All owners say from now on that they are inferred. */
 int infer_open(struct emu *e, struct owners *owners, struct infer **ret, struct err *err);
 void infer_close(struct infer *i);
+void infer_stats(struct infer *i, struct infer_stats *ret);
 /*
  * The owner id of an Ethernet frame, never OWNER_NONE. ts: its CLOCK_REALTIME ns. from: the node at the
  * end of the link that it came from, which may have forwarded it.

@@ -1,4 +1,8 @@
-/* What is noted of senders: a hash of records by key, the youngest of a key first. */
+/*
+ * What is noted of senders: a hash of records by key, the youngest of a key first. What has not been looked
+ * up for long goes, and what was looked up longest ago where there are too many: a socket that is still
+ * there is asked for again.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdlib.h>
@@ -6,8 +10,13 @@
 #include "capture/sender/infer_internal.h"
 #include "capture/sender/process.h"
 #include "core/cleanup.h"
+#include "core/units.h"
 
-static size_t slot_of(const struct infer *i, const struct infer_key *k)
+#define SLOTS	    (1u << 17)
+#define RECORDS_MAX (1u << 18) /* 40 MiB */
+#define AGE_MAX	    (600 * NSEC_PER_SEC)
+
+static struct infer_slot *slot_of(const struct infer *i, const struct infer_key *k)
 {
 	uint64_t words[sizeof(*k) / sizeof(uint64_t)], h = 0;
 
@@ -15,75 +24,82 @@ static size_t slot_of(const struct infer *i, const struct infer_key *k)
 	memcpy(words, k, sizeof(words));
 	for (size_t w = 0; w < ARRAY_SIZE(words); w++)
 		h = process_hash(h ^ words[w]);
-	return h & (i->n_slots - 1);
+	return &i->slots[h & (SLOTS - 1)];
 }
 
-static int grow(struct infer *i)
+/* Without the notice of a closed socket, nothing older that was noted of its port is sure. */
+static void drop(struct infer *i, struct infer_record *r)
 {
-	size_t n = i->n_slots ? 2 * i->n_slots : 4096, old_n = i->n_slots;
-	struct infer_record **old = i->slots, **slots;
+	if (r->key.family == 0 && r->ts > i->udp_from)
+		i->udp_from = r->ts;
+	LIST_REMOVE(r, in_slot);
+	TAILQ_REMOVE(&i->uses, r, in_use);
+	i->n_records--;
+	free(r);
+}
 
-	if (i->n_records < i->n_slots)
-		return 0;
-	slots = calloc(n, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	i->slots = slots;
-	i->n_slots = n;
-	for (size_t s = 0; s < old_n; s++) {
-		struct infer_record *r = old[s], *turned = NULL, *next;
+/* Two at most for each that comes, so that no one call takes long. */
+static void make_room(struct infer *i)
+{
+	for (int k = 0; k < 2; k++) {
+		struct infer_record *r = TAILQ_FIRST(&i->uses);
+		bool old = r && r->used < i->newest - AGE_MAX;
 
-		for (; r; r = next) { /* oldest first, so that the youngest comes to lie first again */
-			next = r->next;
-			r->next = turned;
-			turned = r;
-		}
-		for (r = turned; r; r = next) {
-			size_t to = slot_of(i, &r->key);
-
-			next = r->next;
-			r->next = slots[to];
-			slots[to] = r;
-		}
+		if (!r || (!old && i->n_records < RECORDS_MAX))
+			return;
+		i->stats.evicted += !old;
+		drop(i, r);
 	}
-	free(old);
-	return 0;
+}
+
+static void use(struct infer *i, struct infer_record *r)
+{
+	r->used = i->newest;
+	TAILQ_REMOVE(&i->uses, r, in_use);
+	TAILQ_INSERT_TAIL(&i->uses, r, in_use);
 }
 
 struct infer_record *infer_note(struct infer *i, const struct infer_key *k, uint32_t owner,
 				uint32_t seq, int64_t ts)
 {
-	struct infer_record *r = grow(i) < 0 ? NULL : malloc(sizeof(*r));
-	size_t s;
+	struct infer_record *r;
 
+	if (!i->slots) {
+		i->slots = calloc(SLOTS, sizeof(*i->slots));
+		TAILQ_INIT(&i->uses);
+	}
+	r = i->slots ? malloc(sizeof(*r)) : NULL;
 	if (!r)
 		return NULL;
-	s = slot_of(i, k);
-	*r = (struct infer_record){ .key = *k, .owner = owner, .seq = seq, .ts = ts,
-				    .next = i->slots[s] };
-	i->slots[s] = r;
+	if (ts > i->newest)
+		i->newest = ts;
+	make_room(i);
+	*r = (struct infer_record){ .key = *k, .owner = owner, .seq = seq, .ts = ts, .asked = ts,
+				    .used = i->newest };
+	LIST_INSERT_HEAD(slot_of(i, k), r, in_slot);
+	TAILQ_INSERT_TAIL(&i->uses, r, in_use);
 	i->n_records++;
 	return r;
 }
 
-struct infer_record *infer_noted(const struct infer *i, const struct infer_key *k, int64_t ts)
+struct infer_record *infer_noted(struct infer *i, const struct infer_key *k, int64_t ts)
 {
-	struct infer_record *r = i->n_slots ? i->slots[slot_of(i, k)] : NULL;
+	struct infer_record *r;
 
-	while (r && (memcmp(&r->key, k, sizeof(*k)) || r->ts > ts))
-		r = r->next;
+	if (!i->slots)
+		return NULL;
+	LIST_FOREACH(r, slot_of(i, k), in_slot)
+		if (!memcmp(&r->key, k, sizeof(*k)) && r->ts <= ts)
+			break;
+	if (r)
+		use(i, r);
 	return r;
 }
 
 void infer_forget(struct infer *i)
 {
-	for (size_t s = 0; s < i->n_slots; s++) {
-		struct infer_record *next;
-
-		for (struct infer_record *r = i->slots[s]; r; r = next) {
-			next = r->next;
-			free(r);
-		}
-	}
+	while (i->slots && !TAILQ_EMPTY(&i->uses))
+		drop(i, TAILQ_FIRST(&i->uses));
 	free(i->slots);
+	i->slots = NULL;
 }

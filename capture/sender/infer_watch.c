@@ -1,6 +1,7 @@
 /*
  * Hears at once of what begins something: packet sockets with a classic filter where the rings are,
- * and a thread that runs before others do, for it has little to do and must not be late.
+ * and a thread that runs before others do, for it has little to do and must not be late. It holds the lock
+ * for a batch of packets, so that the capture's thread, which waits for it, gets its turn in a flood too.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
@@ -9,13 +10,13 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <pcap/pcap.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "capture/sender/first.h"
 #include "capture/sender/infer_internal.h"
 #include "capture/tap.h"
 #include "core/cleanup.h"
@@ -28,6 +29,7 @@
 #define BATCH  64
 #define RCVBUF (8 << 20)
 #define EVENTS 32
+#define CATCH_UP 16 /* batches */
 
 /* Of a datagram's fragments the first only: it has the ports. IGMP is the kernel's. */
 static const char begins[] =
@@ -75,7 +77,7 @@ static int set_up_packets(int fd, int ifindex)
 	return bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
 }
 
-static int add_source(struct infer *i, int fd, uint32_t node)
+static int add_source(struct infer *i, int epoll, int fd, uint32_t node)
 {
 	struct infer_source **all = reallocarray(i->sources, i->n_sources + 1, sizeof(*all));
 	struct infer_source *s = calloc(1, sizeof(*s));
@@ -83,7 +85,7 @@ static int add_source(struct infer *i, int fd, uint32_t node)
 
 	if (all)
 		i->sources = all;
-	if (!all || !s || epoll_ctl(i->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0) {
+	if (!all || !s || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		int r = all && s ? -errno : -ENOMEM;
 
 		free(s);
@@ -96,23 +98,16 @@ static int add_source(struct infer *i, int fd, uint32_t node)
 
 int infer_watch_notices(struct infer *i, uint32_t node, int fd)
 {
-	return add_source(i, fd, node);
+	return add_source(i, i->notices_fd, fd, node);
 }
 
 static int add_packets(struct infer *i, int ns_fd, int ifindex)
 {
-	_cleanup_close_ int fd = -1;
-	int old = netns_enter(ns_fd), r;
+	_cleanup_close_ int fd = netns_socket(ns_fd, AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0);
+	int r = fd < 0 ? fd : set_up_packets(fd, ifindex);
 
-	if (old < 0)
-		return old;
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	r = fd < 0 ? -errno : 0;
-	netns_leave(old);
 	if (r == 0)
-		r = set_up_packets(fd, ifindex);
-	if (r == 0)
-		r = add_source(i, fd, NET_NONE);
+		r = add_source(i, i->epoll_fd, fd, NET_NONE);
 	if (r == 0)
 		steal_fd(&fd);
 	return r;
@@ -138,7 +133,42 @@ static int add_all_packets(struct infer *i)
 	return r;
 }
 
-/* ---- reading ---- */
+/* ---- notices ---- */
+
+static void on_notice(void *arg, const struct diag_socket *s)
+{
+	const struct infer_source *src = ((void **)arg)[1];
+
+	infer_port_freed(((void **)arg)[0], src->node, s->lport, units_now_real());
+}
+
+static void read_notices(struct infer *i, const struct infer_source *s)
+{
+	void *arg[] = { i, (void *)s };
+	int r = diag_read_notices(s->fd, on_notice, arg);
+
+	if (r == 0)
+		return;
+	i->stats.notices_lost += r < 0;
+	i->udp_from = units_now_real();
+}
+
+/* Each source once, for they may go on for ever: what is left is as good as lost, and is said to be. */
+static void take_notices(struct infer *i)
+{
+	struct epoll_event ev[EVENTS];
+
+	for (size_t seen = 0; seen <= i->n_sources; seen += EVENTS) {
+		int n = epoll_wait(i->notices_fd, ev, EVENTS, 0);
+
+		for (int k = 0; k < n; k++)
+			read_notices(i, ev[k].data.ptr);
+		if (n < EVENTS)
+			return;
+	}
+}
+
+/* ---- packets ---- */
 
 struct batch {
 	struct mmsghdr msgs[BATCH];
@@ -162,6 +192,7 @@ static int64_t stamp_of(struct msghdr *h)
 	return units_now_real();
 }
 
+/* A port that was freed before one of the packets was sent is known to be when they are looked at. */
 static int read_batch(struct infer *i, int fd)
 {
 	struct batch b;
@@ -176,6 +207,8 @@ static int read_batch(struct infer *i, int fd)
 		};
 	}
 	n = recvmmsg(fd, b.msgs, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	take_notices(i);
+	i->turn++;
 	for (int k = 0; k < n; k++) {
 		uint32_t len = b.msgs[k].msg_len;
 
@@ -185,76 +218,61 @@ static int read_batch(struct infer *i, int fd)
 	return n;
 }
 
-static void on_notice(void *arg, const struct diag_socket *s)
-{
-	const struct infer_source *src = ((void **)arg)[1];
-
-	infer_port_freed(((void **)arg)[0], src->node, s->lport, units_now_real());
-}
-
-/* Where notices were lost, a port's next user is taken for its last. */
-static void read_source(struct infer *i, struct infer_source *s)
-{
-	void *arg[] = { i, s };
-
-	if (s->node != NET_NONE) {
-		if (diag_read_notices(s->fd, on_notice, arg) == -ENOBUFS)
-			log_debug("notices of closed sockets were lost");
-		return;
-	}
-	while (read_batch(i, s->fd) == BATCH)
-		;
-}
-
 void infer_watch_catch_up(struct infer *i)
 {
 	for (size_t k = 0; k < i->n_sources; k++)
-		if (i->sources[k]->node == NET_NONE)
-			read_source(i, i->sources[k]);
+		for (int n = 0; n < CATCH_UP && i->sources[k]->node == NET_NONE; n++)
+			if (read_batch(i, i->sources[k]->fd) < BATCH)
+				break;
+}
+
+/* One turn for one source: a batch of packets, or, of s NULL, the notices. */
+static void take_turn(struct infer *i, const struct infer_source *s)
+{
+	pthread_mutex_lock(&i->lock);
+	if (s)
+		read_batch(i, s->fd);
+	else
+		take_notices(i);
+	pthread_mutex_unlock(&i->lock);
 }
 
 static void *watch(void *arg)
 {
 	struct infer *i = arg;
+	struct first first = { 0 };
 	struct epoll_event ev[EVENTS];
 
 	for (;;) {
-		int n = epoll_wait(i->epoll_fd, ev, EVENTS, -1);
+		int n = epoll_wait(i->epoll_fd, ev, EVENTS, 0);
 
-		if (n < 0 && errno != EINTR)
+		first_turn(&first, n == 0);
+		if (n == 0)
+			n = epoll_wait(i->epoll_fd, ev, EVENTS, -1);
+		if (n < 0 && errno != EINTR) {
+			log_warn("connections are heard of late from now on: %s", strerror(errno));
 			return NULL;
-		pthread_mutex_lock(&i->lock);
-		for (int k = 0; k < n; k++) {
-			if (!ev[k].data.ptr) {
-				pthread_mutex_unlock(&i->lock);
-				return NULL;
-			}
-			read_source(i, ev[k].data.ptr);
 		}
-		pthread_mutex_unlock(&i->lock);
+		for (int k = 0; k < n; k++) {
+			if (ev[k].data.ptr == &i->stop_fd)
+				return NULL;
+			take_turn(i, ev[k].data.ptr);
+		}
 	}
-}
-
-/* Before whatever sends: each microsecond later, more sockets are gone. It may be refused. */
-static void run_first(pthread_t thread)
-{
-	struct sched_param p = { .sched_priority = 1 };
-	int r = pthread_setschedparam(thread, SCHED_FIFO, &p);
-
-	if (r)
-		log_debug("the watch for new connections gets no realtime priority: %s",
-			  strerror(r));
 }
 
 int infer_watch_open(struct infer *i, struct err *err)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
+	struct epoll_event stop = { .events = EPOLLIN, .data.ptr = &i->stop_fd };
+	struct epoll_event notices = { .events = EPOLLIN };
 	int r;
 
 	i->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	i->notices_fd = epoll_create1(EPOLL_CLOEXEC);
 	i->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (i->epoll_fd < 0 || i->stop_fd < 0 ||
-	    epoll_ctl(i->epoll_fd, EPOLL_CTL_ADD, i->stop_fd, &ev) < 0)
+	if (i->epoll_fd < 0 || i->notices_fd < 0 || i->stop_fd < 0 ||
+	    epoll_ctl(i->epoll_fd, EPOLL_CTL_ADD, i->stop_fd, &stop) < 0 ||
+	    epoll_ctl(i->epoll_fd, EPOLL_CTL_ADD, i->notices_fd, &notices) < 0)
 		return err_sys(err, errno, "cannot watch for new connections");
 	r = add_all_packets(i);
 	return r < 0 ? err_sys(err, -r, "cannot watch for new connections") : 0;
@@ -267,16 +285,35 @@ int infer_watch_start(struct infer *i, struct err *err)
 	if (r)
 		return err_sys(err, r, "cannot watch for new connections");
 	i->running = true;
-	run_first(i->thread);
 	return 0;
+}
+
+void infer_stats(struct infer *i, struct infer_stats *ret)
+{
+	pthread_mutex_lock(&i->lock);
+	for (size_t k = 0; k < i->n_sources; k++) {
+		struct tpacket_stats s;
+		socklen_t len = sizeof(s);
+
+		/* The kernel starts again from 0 at each reading. */
+		if (i->sources[k]->node == NET_NONE &&
+		    getsockopt(i->sources[k]->fd, SOL_PACKET, PACKET_STATISTICS, &s, &len) == 0)
+			i->stats.unheard += s.tp_drops;
+	}
+	*ret = i->stats;
+	pthread_mutex_unlock(&i->lock);
 }
 
 void infer_watch_close(struct infer *i)
 {
 	uint64_t one = 1;
 
-	if (i->running && write(i->stop_fd, &one, sizeof(one)) > 0)
+	if (i->running) {
+		/* It cannot fail: nobody else has counted this up. */
+		if (write(i->stop_fd, &one, sizeof(one)) < 0)
+			log_warn("a thread is waited for in vain: %s", strerror(errno));
 		pthread_join(i->thread, NULL);
+	}
 	for (size_t k = 0; k < i->n_sources; k++) {
 		close(i->sources[k]->fd);
 		free(i->sources[k]);
@@ -284,6 +321,8 @@ void infer_watch_close(struct infer *i)
 	free(i->sources);
 	if (i->epoll_fd >= 0)
 		close(i->epoll_fd);
+	if (i->notices_fd >= 0)
+		close(i->notices_fd);
 	if (i->stop_fd >= 0)
 		close(i->stop_fd);
 }

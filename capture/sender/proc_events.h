@@ -17,7 +17,7 @@ typedef void proc_events_fn(void *arg, enum proc_happening what, uint32_t pid);
 /* An fd, or -errno: -EOPNOTSUPP where the kernel has none. */
 int proc_events_open(void);
 void proc_events_close(int fd);
-/* Hands out what came, without waiting. -ENOBUFS: some was lost. */
+/* Hands out some of what came, without waiting. -ENOBUFS: some was lost. */
 int proc_events_read(int fd, proc_events_fn *fn, void *arg);
 /* A buffer of netlink messages; what is no such event is passed over. */
 void proc_events_parse(const void *buf, size_t len, proc_events_fn *fn, void *arg);

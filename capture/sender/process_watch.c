@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "capture/sender/first.h"
 #include "capture/sender/proc_events.h"
 #include "capture/sender/process_watch.h"
 #include "capture/sender/procfs.h"
@@ -53,30 +53,30 @@ static void on_event(void *arg, enum proc_happening what, uint32_t pid)
 static void *watch(void *arg)
 {
 	struct process_watch *w = arg;
+	struct first first = { 0 };
 	struct pollfd fds[] = { { .fd = w->stop_fd, .events = POLLIN },
 				{ .fd = w->events_fd, .events = POLLIN },
 				{ .fd = tag_processes_fd(w->tag), .events = POLLIN } };
 
 	while (!(fds[0].revents & POLLIN)) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+		int n = poll(fds, ARRAY_SIZE(fds), 0);
+
+		first_turn(&first, n == 0); /* before the processes that it looks at end */
+		if (n == 0)
+			n = poll(fds, ARRAY_SIZE(fds), -1);
+		if (n < 0 && errno != EINTR) {
+			log_warn("processes are not heard of any more: %s", strerror(errno));
+			__atomic_add_fetch(&w->lost, 1, __ATOMIC_RELAXED);
 			return NULL;
+		}
+		if (n <= 0)
+			continue;
 		if (fds[2].revents & POLLIN)
 			tag_read_processes(w->tag);
-		if (fds[1].revents & POLLIN &&
-		    proc_events_read(w->events_fd, on_event, w) == -ENOBUFS)
+		if (fds[1].revents && proc_events_read(w->events_fd, on_event, w) < 0)
 			__atomic_add_fetch(&w->lost, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
-}
-
-/* Before the processes that it looks at end. It may be refused. */
-static void run_first(pthread_t thread)
-{
-	struct sched_param p = { .sched_priority = 1 };
-	int r = pthread_setschedparam(thread, SCHED_FIFO, &p);
-
-	if (r)
-		log_debug("the watch of processes gets no realtime priority: %s", strerror(r));
 }
 
 int process_watch_open(struct tag *t, struct owners *o, struct process_watch **ret)
@@ -105,7 +105,6 @@ int process_watch_open(struct tag *t, struct owners *o, struct process_watch **r
 		process_watch_close(w);
 		return r;
 	}
-	run_first(w->thread);
 	*ret = w;
 	return 0;
 }
@@ -116,8 +115,12 @@ void process_watch_close(struct process_watch *w)
 
 	if (!w)
 		return;
-	if (w->running && write(w->stop_fd, &one, sizeof(one)) > 0)
+	if (w->running) {
+		/* It cannot fail: nobody else has counted this up. */
+		if (write(w->stop_fd, &one, sizeof(one)) < 0)
+			log_warn("a thread is waited for in vain: %s", strerror(errno));
 		pthread_join(w->thread, NULL);
+	}
 	proc_events_close(w->events_fd);
 	if (w->stop_fd >= 0)
 		close(w->stop_fd);

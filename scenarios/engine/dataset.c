@@ -174,6 +174,9 @@ static void put_counts(const struct dataset *d, struct json *j)
 	json_kv_uint(j, "unlabelled", d->capture.unlabelled);
 	json_kv_uint(j, "kernel", d->capture.kernel);
 	json_kv_uint(j, "inferred", d->capture.inferred);
+	json_kv_uint(j, "inferred_notices_lost", d->capture.inferring.notices_lost);
+	json_kv_uint(j, "inferred_unheard", d->capture.inferring.unheard);
+	json_kv_uint(j, "inferred_evicted", d->capture.inferring.evicted);
 	json_kv_uint(j, "flows", d->capture.flows);
 	json_kv_uint(j, "flows_unlabelled", d->capture.flows_unlabelled);
 	json_kv_uint(j, "fates_lost", d->capture.fates_lost);
@@ -263,7 +266,8 @@ static int put_manifest(const struct dataset *d, FILE *f)
 	json_kv_num(&j, "wall", (double)(d->wall / NSEC_PER_MSEC) / 1e3);
 	json_kv_bool(&j, "stopped_early", d->stopped);
 	json_kv_uint(&j, "capture_files", d->capture.files);
-	json_kv_str(&j, "capture_error", d->capture.error ? strerror(d->capture.error) : NULL);
+	json_kv_str(&j, "capture_error",
+		    d->capture.error ? capture_error_text(d->capture.error) : NULL);
 	json_object_end(&j);
 	json_close(&j);
 	return r;

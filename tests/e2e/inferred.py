@@ -84,6 +84,8 @@ def main():
         assert m["tag"]["rung"] == "none", m["tag"]
         counts = m["counts"]
         assert counts["inferred"] == counts["packets"] and counts["kernel"] < counts["packets"] / 50, counts
+        lost = {k: counts[f"inferred_{k}"] for k in ("notices_lost", "unheard", "evicted")}
+        assert not any(lost.values()), lost
         assert count_inferred(folder) == counts["packets"]
         flows, most = check_flows(folder)
         check_processes(folder)

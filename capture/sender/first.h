@@ -1,0 +1,19 @@
+/*
+ * A thread that runs before others while it has little to do: what it must look at is gone soon. One that
+ * finds no end of work, by whoever makes it, goes on as an ordinary one until it has to wait again.
+ */
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_SENDER_FIRST_H
+#define CAPTURE_SENDER_FIRST_H
+
+#include <stdbool.h>
+
+struct first {
+	bool on, refused;
+	unsigned turns; /* without a wait */
+};
+
+/* By the thread itself, before each of its turns, which are short. waited: there was nothing to do. */
+void first_turn(struct first *f, bool waited);
+
+#endif
