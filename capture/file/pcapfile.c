@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "capture/file/outbuf.h"
 #include "capture/file/pcapfile.h"
 #include "capture/file/pcapng_blocks.h"
 #include "core/units.h"
@@ -16,65 +17,30 @@
 
 struct pcapfile {
 	char *name;
-	int fd;
-	int error;     /* -errno of the first failure; sticks */
-	uint64_t base; /* file offset of the buffer's start */
-	uint8_t *buf;
-	size_t len, size;
-	size_t head; /* bytes of the file's header at the buffer's start */
+	struct outbuf out;
 };
 
 static void put32(struct pcapfile *f, uint32_t v)
 {
 	v = htole32(v);
-	memcpy(f->buf + f->len, &v, sizeof(v));
-	f->len += sizeof(v);
+	outbuf_put(&f->out, &v, sizeof(v));
 }
 
-/* After a failed write that took n bytes of the buffer: keeps the whole records among them. */
-static void cut_back(struct pcapfile *f, size_t n)
+static size_t record_size(const uint8_t *p, size_t n, uint64_t at)
 {
-	size_t good = n < f->head ? 0 : f->head;
-	uint32_t caplen;
-
-	while (n >= f->head && good + RECORD_HEAD <= n) {
-		memcpy(&caplen, f->buf + good + 8, 4);
-		caplen = le32toh(caplen);
-		if (good + RECORD_HEAD + caplen > n)
-			break;
-		good += RECORD_HEAD + caplen;
-	}
-	if (ftruncate(f->fd, (off_t)(f->base + good)) == 0)
-		f->base += good;
-	f->len = 0;
+	if (at == 0)
+		return HEADER_SIZE;
+	return n < RECORD_HEAD ? 0 : RECORD_HEAD + (size_t)block_get32(p + 8);
 }
 
 int pcapfile_flush(struct pcapfile *f)
 {
-	size_t done = 0;
-
-	while (!f->error && done < f->len) {
-		ssize_t n = write(f->fd, f->buf + done, f->len - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			f->error = n < 0 ? -errno : -EIO;
-	}
-	if (f->error) {
-		cut_back(f, done);
-		return f->error;
-	}
-	f->base += f->len;
-	f->len = f->head = 0;
-	return 0;
+	return outbuf_flush(&f->out);
 }
 
 static void file_free(struct pcapfile *f)
 {
-	if (f->fd >= 0)
-		close(f->fd);
-	free(f->buf);
+	outbuf_close(&f->out);
 	free(f->name);
 	free(f);
 }
@@ -83,16 +49,15 @@ int pcapfile_create(int fd, const char *name, uint32_t snaplen, struct pcapfile 
 		    struct err *err)
 {
 	struct pcapfile *f = calloc(1, sizeof(*f));
+	int r;
 
 	if (!f) {
 		close(fd);
 		return err_sys(err, ENOMEM, "cannot write %s", name);
 	}
-	f->fd = fd;
-	f->size = BUF_SIZE;
-	f->buf = malloc(f->size);
+	r = outbuf_open(&f->out, fd, BUF_SIZE, record_size);
 	f->name = strdup(name);
-	if (!f->buf || !f->name) {
+	if (r < 0 || !f->name) {
 		file_free(f);
 		return err_sys(err, ENOMEM, "cannot write %s", name);
 	}
@@ -102,7 +67,6 @@ int pcapfile_create(int fd, const char *name, uint32_t snaplen, struct pcapfile 
 	put32(f, 0);
 	put32(f, snaplen);
 	put32(f, LINKTYPE_ETHERNET);
-	f->head = HEADER_SIZE;
 	*ret = f;
 	return 0;
 }
@@ -110,35 +74,21 @@ int pcapfile_create(int fd, const char *name, uint32_t snaplen, struct pcapfile 
 int pcapfile_write(struct pcapfile *f, int64_t ts, const uint8_t *data, uint32_t caplen,
 		   uint32_t len)
 {
-	size_t total = RECORD_HEAD + (size_t)caplen;
-	uint8_t *buf;
-	int r = 0;
+	int r = outbuf_room(&f->out, RECORD_HEAD + (size_t)caplen);
 
-	if (f->error)
-		return f->error;
-	if (f->len + total > f->size)
-		r = pcapfile_flush(f);
-	if (r == 0 && total > f->size) {
-		buf = realloc(f->buf, total);
-		if (!buf)
-			return -ENOMEM;
-		f->buf = buf;
-		f->size = total;
-	}
 	if (r < 0)
 		return r;
 	put32(f, (uint32_t)(ts / NSEC_PER_SEC));
 	put32(f, (uint32_t)(ts % NSEC_PER_SEC));
 	put32(f, caplen);
 	put32(f, len);
-	memcpy(f->buf + f->len, data, caplen);
-	f->len += caplen;
+	outbuf_put(&f->out, data, caplen);
 	return 0;
 }
 
 uint64_t pcapfile_size(const struct pcapfile *f)
 {
-	return f->base + f->len;
+	return f->out.base + f->out.len;
 }
 
 int pcapfile_close(struct pcapfile *f, struct err *err)
@@ -148,10 +98,7 @@ int pcapfile_close(struct pcapfile *f, struct err *err)
 	if (!f)
 		return 0;
 	pcapfile_flush(f);
-	if (close(f->fd) < 0 && !f->error && errno != EINTR)
-		f->error = -errno;
-	f->fd = -1;
-	r = f->error;
+	r = outbuf_close(&f->out);
 	if (r)
 		err_sys(err, -r, "cannot write %s; it is complete up to where this happened",
 			f->name);

@@ -1,11 +1,8 @@
 /*
  * Writes pcapng, in blocks gathered into large writes.
  *
- * Theory of operation. Blocks are put together in a buffer that always begins at a block's
- * start; when the next block does not fit, the buffer goes out in one write(2). A position given
- * out for a comment is an offset in the file: behind what was written it is in the buffer, else
- * on disk. When a write fails (a full disk), the file is cut back to the last whole block and
- * the writer stays in error: what is there can still be read.
+ * A position given out for a comment is an offset in the file: behind what was written it is in the
+ * buffer, else on disk.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -15,69 +12,22 @@
 
 #define BUF_SIZE (1u << 20) /* more than a processor's cache holds costs more than it saves */
 
-/* After a failed write that took n bytes of the buffer: keeps the whole blocks among them. */
-static void cut_back(struct pcapng_writer *w, size_t n)
+static size_t block_size(const uint8_t *p, size_t n, uint64_t at)
 {
-	size_t good = 0;
-	uint32_t len;
-
-	while (good + 8 <= n) {
-		memcpy(&len, w->buf + good + 4, 4);
-		len = le32toh(len);
-		if (good + len > n)
-			break;
-		good += len;
-	}
-	/* A pipe cannot be cut; there is nothing more to save there. */
-	if (ftruncate(w->fd, (off_t)(w->base + good)) == 0)
-		w->base += good;
-	w->len = 0;
+	return n < 8 ? 0 : block_get32(p + 4);
 }
 
 int pcapng_flush(struct pcapng_writer *w)
 {
-	size_t done = 0;
-
-	if (w->error)
-		return w->error;
-	while (done < w->len) {
-		ssize_t n = write(w->fd, w->buf + done, w->len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			w->error = n < 0 ? -errno : -EIO;
-			cut_back(w, done);
-			return w->error;
-		}
-		done += (size_t)n;
-	}
-	w->base += w->len;
-	w->len = 0;
-	return 0;
+	return outbuf_flush(&w->out);
 }
 
 int writer_begin(struct pcapng_writer *w, uint32_t type, size_t total)
 {
-	uint8_t *buf;
-	int r;
+	int r = total > UINT32_MAX ? -EMSGSIZE : outbuf_room(&w->out, total);
 
-	if (w->error)
-		return w->error;
-	if (total > UINT32_MAX)
-		return -EMSGSIZE;
-	if (w->len + total > w->size) {
-		r = pcapng_flush(w);
-		if (r)
-			return r;
-	}
-	if (total > w->size) {
-		buf = realloc(w->buf, total);
-		if (!buf)
-			return -ENOMEM;
-		w->buf = buf;
-		w->size = total;
-	}
+	if (r < 0)
+		return r;
 	put32(w, type);
 	put32(w, (uint32_t)total);
 	return 0;
@@ -108,9 +58,7 @@ static void writer_free(struct pcapng_writer *w)
 {
 	if (!w)
 		return;
-	if (w->fd >= 0)
-		close(w->fd);
-	free(w->buf);
+	outbuf_close(&w->out);
 	free(w->name);
 	free(w->processes);
 	free(w);
@@ -120,18 +68,18 @@ int pcapng_create(int fd, const char *name, const char *os, const char *app, con
 		  struct pcapng_writer **ret, struct err *err)
 {
 	struct pcapng_writer *w = calloc(1, sizeof(*w));
-	int r = -ENOMEM;
+	int r;
 
 	if (!w) {
 		close(fd);
 		return err_sys(err, ENOMEM, "cannot write %s", name);
 	}
-	w->fd = fd;
 	w->dir_fd = -1;
-	w->size = BUF_SIZE;
-	w->buf = malloc(w->size);
+	r = outbuf_open(&w->out, fd, BUF_SIZE, block_size);
 	w->name = strdup(name);
-	if (w->buf && w->name)
+	if (!w->name)
+		r = -ENOMEM;
+	if (r == 0)
 		r = write_section(w, os, app, comment);
 	if (r) {
 		writer_free(w);
@@ -170,12 +118,12 @@ int pcapng_write(struct pcapng_writer *w, const struct pcapng_packet *p, uint64_
 	uint32_t dir = htole32(p->dir), number = 0;
 	int r = 0;
 
-	if (w->error)
-		return w->error;
+	if (w->out.error)
+		return w->out.error;
 	if (p->iface >= w->n_ifaces || (p->comment && p->comment_len > OPTION_MAX))
 		return -EINVAL;
 	if (!w->front)
-		w->front = w->base + w->len;
+		w->front = w->out.base + w->out.len;
 	if (p->pid && p->process)
 		r = writer_process(w, p, &number);
 	if (r == 0)
@@ -193,7 +141,7 @@ int pcapng_write(struct pcapng_writer *w, const struct pcapng_packet *p, uint64_
 		put_option64(w, OPT_EPB_PACKETID, p->id);
 	put_process(w, p, number);
 	if (p->comment) {
-		pos = w->base + w->len + 4;
+		pos = w->out.base + w->out.len + 4;
 		put_option(w, OPT_COMMENT, p->comment, p->comment_len);
 	}
 	if (total > 32 + pad4(p->caplen))
@@ -206,21 +154,22 @@ int pcapng_write(struct pcapng_writer *w, const struct pcapng_packet *p, uint64_
 
 int pcapng_patch_comment(struct pcapng_writer *w, uint64_t pos, const char *comment, size_t len)
 {
-	if (pos == PCAPNG_NO_POS || pos + len < pos || pos + len > w->base + w->len)
-		return w->error ? w->error : -EINVAL; /* cut off by a full disk, or never there */
-	if (pos >= w->base) {
-		memcpy(w->buf + (pos - w->base), comment, len);
+	/* It was cut off by a full disk, or never there. */
+	if (pos == PCAPNG_NO_POS || pos + len < pos || pos + len > w->out.base + w->out.len)
+		return w->out.error ? w->out.error : -EINVAL;
+	if (pos >= w->out.base) {
+		memcpy(w->out.buf + (pos - w->out.base), comment, len);
 		return 0;
 	}
 	while (len) {
-		ssize_t n = pwrite(w->fd, comment, len, (off_t)pos);
+		ssize_t n = pwrite(w->out.fd, comment, len, (off_t)pos);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			if (!w->error)
-				w->error = n < 0 ? -errno : -EIO;
-			return w->error;
+			if (!w->out.error)
+				w->out.error = n < 0 ? -errno : -EIO;
+			return w->out.error;
 		}
 		comment += n;
 		pos += (uint64_t)n;
@@ -231,7 +180,7 @@ int pcapng_patch_comment(struct pcapng_writer *w, uint64_t pos, const char *comm
 
 uint64_t pcapng_size(const struct pcapng_writer *w)
 {
-	return w->base + w->len;
+	return w->out.base + w->out.len;
 }
 
 int pcapng_close(struct pcapng_writer *w, struct err *err)
@@ -241,12 +190,9 @@ int pcapng_close(struct pcapng_writer *w, struct err *err)
 	if (!w)
 		return 0;
 	pcapng_flush(w);
-	if (!w->error && w->keys_len)
+	if (!w->out.error && w->keys_len)
 		secrets = writer_put_secrets(w);
-	if (close(w->fd) < 0 && !w->error && errno != EINTR)
-		w->error = -errno;
-	w->fd = -1;
-	r = w->error;
+	r = outbuf_close(&w->out);
 	if (r)
 		err_sys(err, -r, "cannot write %s; it is complete up to where this happened",
 			w->name);

@@ -166,8 +166,8 @@ int pcapng_write_stats(struct pcapng_writer *w, uint32_t iface, const struct pca
 	const size_t total = 24 + 7 * option_size(8) + 4;
 	int r;
 
-	if (w->error)
-		return w->error;
+	if (w->out.error)
+		return w->out.error;
 	if (iface >= w->n_ifaces)
 		return -EINVAL;
 	r = writer_begin(w, BLOCK_ISB, total);

@@ -252,12 +252,12 @@ int writer_put_secrets(struct pcapng_writer *w)
 {
 	_cleanup_free_ uint8_t *blocks = NULL;
 	_cleanup_close_ int fd = -1;
-	struct insertion i = { .front = w->front ? w->front : w->base };
+	struct insertion i = { .front = w->front ? w->front : w->out.base };
 	char path[32];
 	int r = -EOPNOTSUPP;
 
 	/* Ours was opened to write only. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", w->fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", w->out.fd);
 	i.fd = fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &i.st) < 0)
 		return -errno;

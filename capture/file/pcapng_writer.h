@@ -5,6 +5,7 @@
 
 #include <endian.h>
 #include <string.h>
+#include "capture/file/outbuf.h"
 #include "capture/file/pcapng.h"
 #include "capture/file/pcapng_blocks.h"
 
@@ -12,12 +13,8 @@
 
 struct pcapng_writer {
 	char *name; /* for messages */
-	int fd;
-	int error; /* -errno of the first failure; sticks */
+	struct outbuf out;
 	uint32_t n_ifaces;
-	uint64_t base; /* file offset of the buffer's start */
-	uint8_t *buf;
-	size_t len, size;
 	uint64_t front; /* file offset of the first packet, or of its process; 0: none yet */
 	uint32_t *processes; /* by pcapng_packet.process: its block's number, from 1; 0: none */
 	uint32_t processes_size, n_processes;
@@ -33,9 +30,7 @@ static inline size_t pad4(size_t n)
 
 static inline void put(struct pcapng_writer *w, const void *data, size_t n)
 {
-	if (n)
-		memcpy(w->buf + w->len, data, n);
-	w->len += n;
+	outbuf_put(&w->out, data, n);
 }
 
 static inline void put_padded(struct pcapng_writer *w, const void *data, size_t n)
