@@ -74,6 +74,11 @@ local function read_comment(text)
 			said[key] = value
 		end
 	end
+	for name in pairs(numbers) do
+		if said[name] and tonumber(said[name]) > 0xffffffff then
+			return nil -- it would come round to another's
+		end
+	end
 	return said
 end
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 
 from program import DETNET, SOURCES, check, detnet, folder, matches, run_tests, write
@@ -123,6 +124,28 @@ def test_a_filter_finds_servers():
     servers = {(o["host"], o["pid"]) for o in table("owners.csv") if o["comm"] == "vsftpd"}
     rows = [tuple(x.split("\t")) for x in printed('== "vsftpd"')]
     assert rows and all(r[:2] in servers for r in rows), rows
+
+
+def commented(text):
+    """A pcapng file of one packet with this comment."""
+    def block(kind, body):
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+    def padded(data):
+        return data + b"\0" * (-len(data) % 4)
+
+    comment = struct.pack("<HH", 1, len(text)) + padded(text.encode()) + struct.pack("<HH", 0, 0)
+    return (block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", 1, 0, 0)) +
+            block(6, struct.pack("<IIIII", 0, 0, 0, 60, 60) + bytes(60) + comment))
+
+
+def test_wireshark_shows_no_number_that_came_round():
+    path = os.path.join(DIR.name, "numbers.pcapng")
+    for owner, shown in ((8209, "8209\t812\n"), (2**32 - 1, f"{2**32 - 1}\t812\n"), (2**32 + 8209, "\t\n")):
+        with open(path, "wb") as f:
+            f.write(commented(f"host=h1 pid=812 comm=lftp owner={owner}"))
+        r = sh(f"tshark -X lua_script:detnet.lua -r {path} -T fields -e detnet.owner -e detnet.pid")
+        check((r.returncode, r.stdout), (0, shown), owner)
 
 
 def test_bad_usage_ends_with_2():
