@@ -1,4 +1,6 @@
-/* The capture of a network: opens its sources and files, starts its thread, completes the files. */
+/*
+ * The capture of a network: opens its sources and files, starts its thread, completes the files.
+ */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -59,7 +61,10 @@ static int add_taps(struct capture *c, const struct emu *e)
 	return 0;
 }
 
-/* The kernel takes a ring's memory at once and for good, so one that is asked for has a bound, too. */
+/*
+ * The kernel takes a ring's memory at once and for good, so one that is asked for has a bound,
+ * too.
+ */
 static int ring_size(const struct capture *c, uint64_t *ret, struct err *err)
 {
 	struct sysinfo si;
@@ -115,8 +120,8 @@ static size_t count_cables(const struct emu *e, const struct net *net, bool *ret
 }
 
 /*
- * One for the fabric, one for each link that has no end in it. Where there are both, the fabric has half
- * of the memory, for it sees most of the packets; the cables share what is left.
+ * One for the fabric, one for each link that has no end in it. Where there are both, the fabric
+ * has half of the memory, for it sees most of the packets; the cables share what is left.
  */
 static int open_rings(struct capture *c, struct emu *e, struct err *err)
 {
@@ -165,9 +170,9 @@ static int open_queue(struct capture *c, struct emu *e, struct err *err)
 }
 
 /*
- * A full disk must not cost a run the files that say what it was. So room is taken for them while there is
- * some, and let go when the capture is closed. Without it, or where it cannot be had, they are as they
- * come.
+ * A full disk must not cost a run the files that say what it was. So room is taken for them while
+ * there is some, and let go when the capture is closed. Without it, or where it cannot be had,
+ * they are as they come.
  */
 static void reserve(struct capture *c)
 {
@@ -216,7 +221,9 @@ static int open_files(struct capture *c, struct err *err)
 	return sink_open(c->net, &so, &c->sink, err);
 }
 
-/* A run's flows wait for their labels until its end; so many that the machine fails are too many. */
+/*
+ * A run's flows wait for their labels until its end; so many that the machine fails are too many.
+ */
 static size_t flow_memory(void)
 {
 	return (size_t)sysconf(_SC_PHYS_PAGES) / FLOW_SHARE * (size_t)sysconf(_SC_PAGESIZE);

@@ -1,13 +1,13 @@
 /*
- * The capture of a whole network: rings and fates in, labelled pcapng and flows out, in a thread of
- * its own.
+ * The capture of a whole network: rings and fates in, labelled pcapng and flows out, in a thread
+ * of its own.
  *
- * One ring in the fabric sees every link that has a switch end; each link without one gets a ring of
- * its own. Packets of a link that the shaper shapes come from the shaper itself, which hands over what
- * became of each, the lost ones too: these are in fates.csv and not in the capture. A packet is
- * written once for each link it crosses, under the name of the host's (or router's) interface there.
- * The thread first takes in what BPF says of processes, then the packets, so a packet's owner is always
- * known by the time it is written.
+ * One ring in the fabric sees every link that has a switch end; each link without one gets a ring
+ * of its own. Packets of a link that the shaper shapes come from the shaper itself, which hands
+ * over what became of each, the lost ones too: these are in fates.csv and not in the capture. A
+ * packet is written once for each link it crosses, under the name of the host's (or router's)
+ * interface there. The thread first takes in what BPF says of processes, then the packets, so a
+ * packet's owner is always known by the time it is written.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_CAPTURE_H
@@ -33,19 +33,19 @@ struct capture_view {
 typedef void capture_view_fn(void *arg, const struct capture_view *v);
 
 struct capture_opts {
-	int dir_fd;	     /* the folder that gets capture.pcapng, flows.csv and fates.csv; -1: none */
+	int dir_fd;	     /* gets capture.pcapng, flows.csv and fates.csv; -1: none are made */
 	const char *name;    /* of the capture's files; NULL: "capture" */
 	bool packets_only;   /* no flows.csv, no fates.csv */
 	uint32_t snaplen;    /* bytes of a packet kept */
 	uint64_t ring_bytes; /* 0: from the machine's memory */
-	const char *filter;  /* pcap-filter(7): which packets are written; NULL: all. Flows count all */
+	const char *filter;  /* pcap-filter(7): of packets written; NULL: all. Flows count all */
 	enum capture_format format;
 	/* A new file (capture-00002.pcapng …) at this size or age; 0: never. */
 	uint64_t rotate_bytes;
 	int64_t rotate_ns;
 	bool per_host;	     /* one file for each host and router, hosts/HOST.pcapng */
 	bool secrets;	     /* TLS secrets of hosts' programs into pcapng files; see secrets.h */
-	const struct flow_schema *const *schemas; /* more than flows.csv, NULL-terminated; NULL: none */
+	const struct flow_schema *const *schemas; /* beside flows.csv, NULL at the end; or NULL */
 };
 
 /* Totals so far; may be read from any thread while it runs. */
@@ -60,7 +60,7 @@ struct capture_stats {
 	uint64_t inferred;	     /* packets whose owner is one by inference */
 	uint64_t flows;
 	uint64_t flows_unlabelled;   /* flows of no activity; known after capture_stop() */
-	uint64_t process_events_lost; /* times that there was no room for them; after capture_stop() */
+	uint64_t process_events_lost; /* times without room for them; after capture_stop() */
 	struct infer_stats inferring; /* after capture_stop() */
 	/* Of links that the shaper shapes, known after capture_stop(). */
 	bool shaped; /* there are some, and so fates.csv */
@@ -68,7 +68,7 @@ struct capture_stats {
 	uint64_t fates_lost;  /* fates, and so packets, that the capture had no room for */
 	uint64_t overruns;    /* packets that the shaper had no room for */
 	uint64_t send_errors; /* packets that it could not send */
-	int error;		     /* errno of a failed write; EOVERFLOW: too many flows; 0: none */
+	int error;		     /* errno of a failed write; EOVERFLOW: too many flows */
 };
 
 const char *capture_error_text(int error);
@@ -80,11 +80,17 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 void capture_stats(struct capture *c, struct capture_stats *ret);
 /* Has each packet that the filter lets pass shown to fn from now on; NULL: to nobody any more. */
 void capture_set_view(struct capture *c, capture_view_fn *fn, void *arg);
-/* Takes in what rings and shaper still hold, writes flows.csv, closes the files. The stats are then final. */
+/*
+ * Takes in what rings and shaper still hold, writes flows.csv, closes the files. The stats are
+ * then final.
+ */
 int capture_stop(struct capture *c, struct err *err);
 /* Flows, after capture_stop(), for summaries; in order of first packet. */
 struct flow_table *capture_flows(struct capture *c);
-/* Of packets that left the link's end, after capture_stop(); NULL: no link is shaped by the shaper. */
+/*
+ * Of packets that left the link's end, after capture_stop(); NULL: no link is shaped by the
+ * shaper.
+ */
 const struct fate_counts *capture_fates(const struct capture *c, uint32_t link, int end);
 void capture_free(struct capture *c);
 

@@ -31,7 +31,7 @@ struct capture {
 	struct packet_ids *ids;
 	struct filter *filter; /* NULL: all are written */
 	struct sink *sink;     /* NULL: none are */
-	int reserve_fd;	       /* room for the other files of a run, should the disk be full; -1: none */
+	int reserve_fd; /* room for a run's other files, should the disk be full; -1: none */
 	struct flow_table *flows;
 	struct comment_cache *comments;
 	size_t pad; /* bytes that the second half of a comment may need */

@@ -1,11 +1,11 @@
 /*
  * The capture thread: process events, ring blocks and fates in, pcapng, flows and fates.csv out.
  *
- * Theory of operation. The thread waits on the rings, on the queue that the shaper fills, and on an
- * eventfd that ends it. A ring's packet is told its link by the interface index (unique in a network),
- * a fate names it. The sender follows from the tag, the flow from the addresses, and one pcapng block is
- * written. An owner id that is not known yet can only be in the buffer of process events, for the event
- * was sent before the packet; so the thread looks there once more.
+ * Theory of operation. The thread waits on the rings, on the queue that the shaper fills, and on
+ * an eventfd that ends it. A ring's packet is told its link by the interface index (unique in a
+ * network), a fate names it. The sender follows from the tag, the flow from the addresses, and one
+ * pcapng block is written. An owner id that is not known yet can only be in the buffer of process
+ * events, for the event was sent before the packet; so the thread looks there once more.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -135,8 +135,9 @@ static const struct owner *identify(struct capture *c, struct sighting *s)
 	const struct owner *owner;
 
 	if (c->infer)
-		owner = owners_get(c->owners, infer_owner(c->infer, p->ts, node_before(c, s), p->data,
-							  p->caplen, p->len));
+		owner = owners_get(c->owners,
+				   infer_owner(c->infer, p->ts, node_before(c, s), p->data,
+					       p->caplen, p->len));
 	else
 		owner = owner_by_tag(c, s->hash);
 	s->packet.owner = owner ? owner->id : OWNER_NONE;

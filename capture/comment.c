@@ -6,8 +6,8 @@
 #include "core/utf8.h"
 
 /*
- * An unanswered flow waits with this many comments, of a third as many packets where each is in three
- * files; more would only be retries of nobody's.
+ * An unanswered flow waits with this many comments, of a third as many packets where each is in
+ * three files; more would only be retries of nobody's.
  */
 #define WAITING_MAX 192
 

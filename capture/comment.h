@@ -1,12 +1,12 @@
 /*
- * The text beside each packet: "host=h1 pid=812 comm=lftp owner=8209 scenario=ftp/get activity=17".
+ * The text beside each packet: "host=h1 pid=81 comm=lftp owner=8209 scenario=ftp/get activity=7".
  *
- * owner is the packet's key to owners.csv. A process names itself as it likes, spaces and "owner=1"
- * included, but nothing behind the last " owner=" is of its making: so comm ends there.
+ * owner is the packet's key to owners.csv. A process names itself as it likes, spaces and
+ * "owner=1" included, but nothing behind the last " owner=" is of its making: so comm ends there.
  *
- * Its second half comes from the packet's flow, and a flow that the server opens (FTP's active mode)
- * is known to belong to an activity only when the client answers. So a packet of a flow with no
- * activity yet gets its comment padded with spaces, and is completed in place when it is known.
+ * Its second half comes from the packet's flow, and a flow that the server opens (FTP's active
+ * mode) is known to belong to an activity only when the client answers. So a packet of a flow with
+ * no activity yet gets its comment padded with spaces, and is completed in place when it is known.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_COMMENT_H
@@ -45,8 +45,8 @@ bool comment_may_wait(const struct flow *flow);
 void comment_forget(struct flow *flow);
 
 /*
- * Comments made before, for packets that say the same: most of a flow's do. What it returns is valid
- * until the next call.
+ * Comments made before, for packets that say the same: most of a flow's do. What it returns is
+ * valid until the next call.
  */
 struct comment_cache;
 struct comment_cache *comment_cache_new(const struct net *net);

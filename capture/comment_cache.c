@@ -1,8 +1,8 @@
 /*
  * Comments of packets that say the same, made once.
  *
- * A row is found by who sent the packet and what its flow belongs to; all that a comment is made of
- * never changes behind these pointers but the pid of a program that is just being started.
+ * A row is found by who sent the packet and what its flow belongs to; all that a comment is made
+ * of never changes behind these pointers but the pid of a program that is just being started.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /*
  * fates.csv: what became of each packet on each link that the shaper shapes, one row a copy.
  *
- * Dropped packets are in it like all others, though no receiver saw them and the capture has no record
- * of them. packet joins a row that was delivered with the capture's record of that id and interface.
+ * Dropped packets are in it like all others, though no receiver saw them and the capture has no
+ * record of them. packet joins a row that was delivered with the capture's record of that id and
+ * interface.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_FATES_H

@@ -1,10 +1,11 @@
 /*
  * Capture filters in the language of pcap-filter(7), with the names of nodes as their addresses.
  *
- * libpcap compiles them, and each packet is judged in user space: flows, owners and fates are of all
- * packets, whatever is written. What is neither a number, an address, a word of the language, nor the name
- * of a node (or, behind "port" or "proto", of a service or protocol) is refused here, for libpcap would ask
- * the machine's resolver for it. A node that is called as a word is has a backslash in front.
+ * libpcap compiles them, and each packet is judged in user space: flows, owners and fates are of
+ * all packets, whatever is written. What is neither a number, an address, a word of the language,
+ * nor the name of a node (or, behind "port" or "proto", of a service or protocol) is refused here,
+ * for libpcap would ask the machine's resolver for it. A node that is called as a word is has a
+ * backslash in front.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_FILTER_H

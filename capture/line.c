@@ -37,13 +37,15 @@ static void put_arp(const uint8_t *arp, line_name_fn *name, void *arg, struct li
 
 	put_host(ret->src, sizeof(ret->src), AF_INET, arp + 14, name, arg);
 	put_host(ret->dst, sizeof(ret->dst), AF_INET, arp + 24, name, arg);
-	snprintf(ret->what, sizeof(ret->what), "arp %s", op == 1 ? "who-has" : op == 2 ? "is-at" : "?");
+	snprintf(ret->what, sizeof(ret->what), "arp %s",
+		 op == 1 ? "who-has" : op == 2 ? "is-at" : "?");
 }
 
 static void put_tcp(const struct packet *p, struct line_parts *ret)
 {
 	static const struct { uint8_t bit; char letter; } flags[] = {
-		{ TCP_FIN, 'F' }, { TCP_SYN, 'S' }, { TCP_RST, 'R' }, { TCP_PSH, 'P' }, { TCP_ACK, '.' },
+		{ TCP_FIN, 'F' }, { TCP_SYN, 'S' }, { TCP_RST, 'R' },
+		{ TCP_PSH, 'P' }, { TCP_ACK, '.' },
 	};
 	char text[8], *t = text;
 

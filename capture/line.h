@@ -1,10 +1,10 @@
 /*
  * A packet as one line of text, for people who look on:
  *
- *     12:00:00.123456 h1-eth0 out h1.40000 > h2.80 tcp [S] len 0 | host=h1 pid=812 comm=curl owner=8209
+ *     12:00:00.123456 h1-eth0 out h1.4000 > h2.80 tcp [S] len 0 | host=h1 pid=8 comm=nc owner=8209
  *
- * The frame may be cut short or hostile, and the text behind the bar anybody's: a line is one line of
- * printable text.
+ * The frame may be cut short or hostile, and the text behind the bar anybody's: a line is one line
+ * of printable text.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_LINE_H

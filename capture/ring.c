@@ -114,7 +114,8 @@ static void put_vlan_back(struct ring *r, const struct tpacket3_hdr *h, struct r
 		r->vlan_copy = malloc(BLOCK_SIZE);
 	if (!r->vlan_copy || p->caplen < 2 * ETH_ALEN)
 		return;
-	tag[0] = htons(h->tp_status & TP_STATUS_VLAN_TPID_VALID ? h->hv1.tp_vlan_tpid : ETH_P_8021Q);
+	tag[0] = htons(h->tp_status & TP_STATUS_VLAN_TPID_VALID ? h->hv1.tp_vlan_tpid :
+								  ETH_P_8021Q);
 	tag[1] = htons(h->hv1.tp_vlan_tci);
 	memcpy(r->vlan_copy, p->data, 2 * ETH_ALEN);
 	memcpy(r->vlan_copy + 2 * ETH_ALEN, tag, VLAN_TAG_LEN);
@@ -173,7 +174,10 @@ unsigned ring_read(struct ring *r, ring_packet_fn *fn, void *arg)
 {
 	unsigned total = 0;
 
-	/* Once round at most: a ring that fills as fast as it is read must not keep others waiting. */
+	/*
+	 * Once round at most: a ring that fills as fast as it is read must not keep others
+	 * waiting.
+	 */
 	for (unsigned i = 0; i < r->n_blocks; i++) {
 		unsigned n = read_block(r, fn, arg);
 

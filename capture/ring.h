@@ -29,9 +29,14 @@ void ring_close(struct ring *r);
 int ring_fd(const struct ring *r);
 /* Hands every packet of the blocks that are ready to fn, at most once round; number of packets. */
 unsigned ring_read(struct ring *r, ring_packet_fn *fn, void *arg);
-/* Takes the error off that a poll reports: the ring's interface went down. It may come up again. */
+/*
+ * Takes the error off that a poll reports: the ring's interface went down. It may come up again.
+ */
 void ring_clear_error(struct ring *r);
-/* Hands out every packet that the kernel had counted by now, waiting for blocks not yet handed over. */
+/*
+ * Hands out every packet that the kernel had counted by now, waiting for blocks not yet handed
+ * over.
+ */
 void ring_drain(struct ring *r, ring_packet_fn *fn, void *arg);
 
 struct ring_stats {

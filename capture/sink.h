@@ -53,8 +53,8 @@ int sink_write(struct sink *s, uint32_t link, bool out, struct pcapng_packet *p,
 	       struct comment_pos ret_pos[SINK_COPIES]);
 comment_patch_fn sink_patch; /* arg: the sink */
 /*
- * TLS secrets, see pcapng_set_secrets(): in each file that is not closed yet. Copied. 0, -ENOMEM, or
- * -EFBIG for more than SECRETS_MAX together.
+ * TLS secrets, see pcapng_set_secrets(): in each file that is not closed yet. Copied. 0, -ENOMEM,
+ * or -EFBIG for more than SECRETS_MAX together.
  */
 int sink_add_secrets(struct sink *s, const char *keys, size_t len);
 int sink_flush(struct sink *s);

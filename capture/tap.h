@@ -28,7 +28,10 @@ struct taps {
 /* The interface that names a link: of the end that is not a switch, the first of two. */
 uint32_t tap_naming_iface(const struct net *net, uint32_t link);
 bool tap_in_fabric(const struct net *net, uint32_t link); /* has it an end there? */
-/* Does no packet go on from it to another link? So it is with a cable between hosts that have no other. */
+/*
+ * Does no packet go on from it to another link? So it is with a cable between hosts that have no
+ * other.
+ */
 bool tap_is_alone(const struct net *net, uint32_t link);
 /* For an interface's block: "h1:h1-eth0" and "address 10.0.0.1 to s1:s1-eth1". */
 void tap_describe(const struct net *net, uint32_t iface, char name[TAP_NAME_SIZE],

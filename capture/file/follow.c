@@ -1,8 +1,8 @@
 /*
  * Splits a growing pcapng file into blocks.
  *
- * Theory of operation. Bytes wait until a block is whole; all that are go to one reader, which goes
- * on from what it has read so far, so each byte is looked at once. Only names are read here.
+ * Theory of operation. Bytes wait until a block is whole; all that are go to one reader, which
+ * goes on from what it has read so far, so each byte is looked at once. Only names are read here.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>

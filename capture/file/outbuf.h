@@ -1,9 +1,9 @@
 /*
  * Gathers what is written to a capture's file into large writes.
  *
- * The buffer always begins with a unit (a block of pcapng, a record of pcap). When a write fails (a
- * full disk), the file is cut back to its last whole unit and the error stays: what is there can
- * still be read.
+ * The buffer always begins with a unit (a block of pcapng, a record of pcap). When a write fails
+ * (a full disk), the file is cut back to its last whole unit and the error stays: what is there
+ * can still be read.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef CAPTURE_OUTBUF_H
@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The size of the unit at p, at this offset in the file, of which n bytes are known; 0: too few. */
+/*
+ * The size of the unit at p, at this offset in the file, of which n bytes are known; 0: too few.
+ */
 typedef size_t outbuf_unit_fn(const uint8_t *p, size_t n, uint64_t at);
 
 struct outbuf {

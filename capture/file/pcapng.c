@@ -1,8 +1,8 @@
 /*
  * Writes pcapng, in blocks gathered into large writes.
  *
- * A position given out for a comment is an offset in the file: behind what was written it is in the
- * buffer, else on disk.
+ * A position given out for a comment is an offset in the file: behind what was written it is in
+ * the buffer, else on disk.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
