@@ -170,7 +170,7 @@ static void print_counts(const struct capture_stats *s)
 	if (s->unlabelled)
 		printf(", %" PRIu64 " of nobody known", s->unlabelled);
 	if (s->error)
-		printf("; writing ended: %s", strerror(s->error));
+		printf("; writing ended: %s", capture_error_text(s->error));
 	putchar('\n');
 }
 
