@@ -11,6 +11,7 @@
  * packet. A link that the shaper serves is two such veths (emu/wire.h).
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -213,6 +214,47 @@ void build_tag(struct emu *e)
 		if (r < 0)
 			warn_untagged(net->nodes[i].name, r, &err);
 	}
+}
+
+static int check_node(const struct emu *e, uint32_t node, uint32_t prog, struct err *err)
+{
+	const struct node *n = &e->net->nodes[node];
+	_cleanup_rtnl_ struct rtnl *r = NULL;
+	int ret = rtnl_open(e->hosts[node].ns_fd, &r), whole = 0;
+
+	for (size_t i = 0; i < n->n_ifaces && ret >= 0; i++) {
+		const struct iface *f = &e->net->ifaces[n->ifaces[i]];
+		uint32_t first = 0;
+
+		ret = rtnl_get_bpf(r, f->ifindex, &first);
+		if (ret >= 0 && first != prog)
+			whole = err_integrity(err,
+					      "%s took the tag's program off %s, or put a filter in "
+					      "front of it: what left there may name anybody",
+					      n->name, f->name);
+	}
+	if (ret < 0)
+		return err_sys(err, -ret, "cannot look for the tag's program in %s", n->name);
+	return whole;
+}
+
+int emu_check_tag(const struct emu *e, struct err *err)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t size = sizeof(info);
+	int ret = 0;
+
+	if (e->egress_bpf_fd < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(e->egress_bpf_fd, &info, &size) < 0)
+		return err_sys(err, errno, "cannot ask for the tag's program");
+	for (size_t i = 0; i < e->net->n_nodes; i++) {
+		int r = has_ns(e->net, i) ? check_node(e, (uint32_t)i, info.id, err) : 0;
+
+		if (r < 0)
+			ret = r;
+	}
+	return ret;
 }
 
 static int queue_node(struct rtnl *r, const struct emu *e, const struct node *n)

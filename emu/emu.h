@@ -47,6 +47,8 @@ void emu_down(struct emu *e);
 
 /* Puts a tc program on every interface's egress, once, where none was given at the start. 0 or -errno. */
 int emu_tag(struct emu *e, int egress_bpf_fd);
+/* Does every packet of a host still meet that program first? err names the interfaces where not. */
+int emu_check_tag(const struct emu *e, struct err *err);
 
 const struct net *emu_net(const struct emu *e);
 const char *emu_run_id(const struct emu *e);

@@ -40,6 +40,8 @@ int rtnl_add_addr(struct rtnl *r, int ifindex, uint32_t addr, uint8_t prefix);
 int rtnl_add_route(struct rtnl *r, uint32_t dst, uint8_t prefix, uint32_t via, int ifindex);
 /* clsact on the interface, and programs as its direct-action filters; -1: none. */
 int rtnl_add_bpf(struct rtnl *r, int ifindex, int ingress_fd, int egress_fd, const char *name);
+/* Asks at once, with nothing queued: the program that packets meet first at its egress; 0: none. */
+int rtnl_get_bpf(struct rtnl *r, int ifindex, uint32_t *ret_id);
 
 /* A qdisc; options are what TCA_OPTIONS holds, by the kind. */
 struct rtnl_qdisc {

@@ -64,6 +64,65 @@ int rtnl_add_bpf(struct rtnl *r, int ifindex, int ingress_fd, int egress_fd, con
 	return ret < 0 ? ret : add_filter(r, ifindex, TC_H_MIN_EGRESS, egress_fd, name);
 }
 
+struct filter {
+	bool any;
+	uint32_t prog; /* 0: it is no program's */
+};
+
+/* Of the messages of a dump, which are in the order in which packets meet the filters. */
+static int read_filter(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *attr, *option;
+	const char *kind = "";
+	struct filter *f = arg;
+
+	if (f->any)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, nlh, sizeof(struct tcmsg)) {
+		if (mnl_attr_get_type(attr) == TCA_KIND)
+			kind = mnl_attr_get_str(attr);
+		if (mnl_attr_get_type(attr) != TCA_OPTIONS)
+			continue;
+		f->any = true;
+		mnl_attr_for_each_nested(option, attr)
+			if (!strcmp(kind, "bpf") && mnl_attr_get_type(option) == TCA_BPF_ID)
+				f->prog = mnl_attr_get_u32(option);
+	}
+	return MNL_CB_OK;
+}
+
+int rtnl_get_bpf(struct rtnl *r, int ifindex, uint32_t *ret_id)
+{
+	_Alignas(struct nlmsghdr) char buf[32768];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	uint32_t seq = rtnl_next_seq(r);
+	struct filter first = { 0 };
+	struct tcmsg *tcm;
+	int more = MNL_CB_OK;
+
+	nlh->nlmsg_type = RTM_GETTFILTER;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nlh->nlmsg_seq = seq;
+	tcm = mnl_nlmsg_put_extra_header(nlh, sizeof(*tcm));
+	tcm->tcm_ifindex = ifindex;
+	tcm->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS);
+	if (mnl_socket_sendto(rtnl_socket(r), nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	while (more > MNL_CB_STOP) {
+		ssize_t n = mnl_socket_recvfrom(rtnl_socket(r), buf, sizeof(buf));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		more = mnl_cb_run(buf, (size_t)n, seq, 0, read_filter, &first);
+	}
+	if (more < 0)
+		return -errno;
+	*ret_id = first.prog;
+	return 0;
+}
+
 int rtnl_set_qdisc(struct rtnl *r, int ifindex, const struct rtnl_qdisc *q, bool in_place,
 		   const char *name)
 {

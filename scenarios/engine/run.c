@@ -295,8 +295,7 @@ static int check_integrity(const struct dataset *d, struct err *err)
 	if (c->unlabelled)
 		r = err_integrity(err,
 				  "%llu of %llu packets have no owner, and bore no tag of this run: "
-				  "did a program take the tag's filter off its interface, or put one "
-				  "in front of it (tc)? They are host=? in the capture",
+				  "they are host=? in the capture",
 				  (unsigned long long)c->unlabelled,
 				  (unsigned long long)c->packets);
 	if (d->lost_owners)
@@ -327,6 +326,8 @@ static int finish(struct run *r, struct run_summary *ret)
 	if (e)
 		return e;
 	e = changes_check(&r->changes, &r->net, r->err);
+	if (emu_check_tag(r->emu, r->err) < 0 && !e)
+		e = -EIO;
 	if (check_integrity(&d, r->err) && !e)
 		e = -EIO;
 	return e || r->whole ? e : -EIO; /* and the capture has said why */

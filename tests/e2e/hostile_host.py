@@ -50,6 +50,11 @@ expect exit = 0
 title = Take the tag's program away
 run   = untag.sh
 expect exit = 0
+
+[sub front]
+title = End the chain before it
+run   = front.sh
+expect exit = 0
 """
 SERVER = """#!/bin/sh
 exec python3 -c 'import socket
@@ -84,7 +89,8 @@ for i in range(40):
     s.connect_ex((sys.argv[1], 80))' "$server"
 """
 UNTAG = """#!/bin/sh -e
-tc qdisc del dev "$(ip -o route get "$server" | sed 's/.* dev \\([^ ]*\\).*/\\1/')" clsact
+eth=$(ip -o route get "$server" | sed 's/.* dev \\([^ ]*\\).*/\\1/')
+tc {tc}
 exec python3 -c 'import socket, sys
 for i in range(20):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -93,13 +99,17 @@ for i in range(20):
     s.recv(64)' "$server"
 """
 
+# A classic program that says TC_ACT_OK, at the head of ours' list.
+FRONT = "filter add dev $eth egress pref 1 protocol all bpf bytecode '1,6 0 0 0' da"
+
 
 def experiment(folder, sub, rung):
     """Runs one sub; what detnet said, and each packet's source and comment."""
     scenario = folder / "scenarios" / "odd"
     scenario.mkdir(parents=True)
     for name, text in (("scenario.ini", SCENARIO), ("server.sh", SERVER), ("inner.sh", INNER),
-                       ("untag.sh", UNTAG)):
+                       ("untag.sh", UNTAG.replace("{tc}", "qdisc del dev $eth clsact")),
+                       ("front.sh", UNTAG.replace("{tc}", FRONT))):
         (scenario / name).write_text(text)
         (scenario / name).chmod(0o755)
     topo = folder / "lab.ini"
@@ -121,22 +131,23 @@ def check_inner(folder, rung):
     print(f"  {rung}: {len(inner)} packets that came by a host's own interface are its own")
 
 
-def check_untag(folder):
-    r, rows = experiment(folder, "untag", "cgroup")
+def check_untag(folder, sub):
+    r, rows = experiment(folder, sub, "cgroup")
     counts = lab.manifest(folder / "out")["counts"]
     assert r.returncode == 4 and counts["unlabelled"] >= 20, (r.returncode, counts, r.stderr)
-    assert "no tag" in r.stderr, r.stderr
+    assert "h1 took the tag's program off h1-eth0" in r.stderr and "no tag" in r.stderr, r.stderr
     answers = [c for src, c in rows if c.startswith("host=h2 pid=")]
     assert len(answers) >= 20, rows
-    print(f"  {counts['unlabelled']} packets without a tag, and the run says so")
+    print(f"  {sub}: {counts['unlabelled']} packets without a tag, and the run says so")
 
 
 def main():
     for rung in ("raw_tp", "cgroup"):
         with tempfile.TemporaryDirectory(prefix="detnet-e2e-") as tmp:
             check_inner(pathlib.Path(tmp), rung)
-    with tempfile.TemporaryDirectory(prefix="detnet-e2e-") as tmp:
-        check_untag(pathlib.Path(tmp))
+    for sub in ("untag", "front"):
+        with tempfile.TemporaryDirectory(prefix="detnet-e2e-") as tmp:
+            check_untag(pathlib.Path(tmp), sub)
     return 0
 
 
