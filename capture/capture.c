@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/statvfs.h>
-#include <sys/sysinfo.h>
 #include "capture/capture_internal.h"
 #include "capture/comment.h"
 #include "capture/flow/schema.h"
@@ -18,10 +17,6 @@
 #include "core/units.h"
 #include "emu/link.h"
 
-#define RING_MIN (16ull << 20)
-#define CABLE_MIN (2ull << 20) /* of a ring that shares the memory with many others */
-#define RING_MAX (128ull << 20) /* the kernel clears it first, which takes a tenth of a second */
-#define RING_SHARE 4 /* of the memory: the most that may be asked for */
 #define FLOW_SHARE 2 /* of the memory: the most that flows may take */
 
 /* Packets on links: what a second of 100,000 packets brings. 9 MiB. */
@@ -62,114 +57,6 @@ static int add_taps(struct capture *c, const struct emu *e)
 }
 
 /*
- * The kernel takes a ring's memory at once and for good, so one that is asked for has a bound,
- * too.
- */
-static int ring_size(const struct capture *c, uint64_t *ret, struct err *err)
-{
-	struct sysinfo si;
-	uint64_t size;
-	char asked[32], most[32];
-
-	if (sysinfo(&si) < 0)
-		return err_sys(err, errno, "cannot read the size of the memory");
-	size = (uint64_t)si.freeram * si.mem_unit / 64;
-	*ret = size < RING_MIN ? RING_MIN : size > RING_MAX ? RING_MAX : size;
-	if (!c->opts.ring_bytes)
-		return 0;
-	size = (uint64_t)si.totalram * si.mem_unit / RING_SHARE;
-	if (c->opts.ring_bytes > size)
-		return err_usage(err, "ring = %s: at most a quarter of this machine's memory, %s",
-				 units_human_size(asked, sizeof(asked), c->opts.ring_bytes),
-				 units_human_size(most, sizeof(most), size));
-	*ret = c->opts.ring_bytes;
-	return 0;
-}
-
-static int add_ring(struct capture *c, int ns_fd, int ifindex, uint64_t size, struct err *err)
-{
-	struct ring **rings = reallocarray(c->rings, c->n_rings + 1, sizeof(*rings));
-	int r;
-
-	if (!rings)
-		return -ENOMEM;
-	c->rings = rings;
-	r = ring_open(ns_fd, ifindex, size, c->opts.snaplen, &rings[c->n_rings], err);
-	if (r == 0)
-		c->n_rings++;
-	return r;
-}
-
-/* Does the link need a ring of its own? Packets of shaped links come from the shaper. */
-static bool is_cable(const struct emu *e, const struct net *net, uint32_t link)
-{
-	return emu_link_engine(e, link) != ENGINE_SHAPER && !tap_in_fabric(net, link);
-}
-
-/* How many cables want a ring; and is there something to capture in the fabric? */
-static size_t count_cables(const struct emu *e, const struct net *net, bool *ret_fabric)
-{
-	size_t n = 0;
-
-	*ret_fabric = false;
-	for (uint32_t i = 0; i < net->n_links; i++) {
-		n += is_cable(e, net, i);
-		*ret_fabric |= emu_link_engine(e, i) != ENGINE_SHAPER && tap_in_fabric(net, i);
-	}
-	return n;
-}
-
-/*
- * One for the fabric, one for each link that has no end in it. Where there are both, the fabric
- * has half of the memory, for it sees most of the packets; the cables share what is left.
- */
-static int open_rings(struct capture *c, struct emu *e, struct err *err)
-{
-	const struct net *net = c->net;
-	uint64_t size = 0, cable = 0;
-	bool fabric;
-	size_t n = count_cables(e, net, &fabric);
-	int r = ring_size(c, &size, err);
-
-	if (n) {
-		if (fabric)
-			size /= 2;
-		cable = size / n < CABLE_MIN ? CABLE_MIN : size / n;
-	}
-	for (uint32_t i = 0; i < net->n_links && r == 0; i++) {
-		const struct iface *named = &net->ifaces[tap_naming_iface(net, i)];
-
-		if (is_cable(e, net, i))
-			r = add_ring(c, emu_node_ns(e, named->node), named->ifindex, cable, err);
-	}
-	if (r == 0 && fabric)
-		r = add_ring(c, emu_fabric_ns(e), 0, size, err);
-	return r;
-}
-
-/* The shaper's packets come by a queue of memory, which has the room that a ring would have. */
-static int open_queue(struct capture *c, struct emu *e, struct err *err)
-{
-	uint64_t size = 0;
-	int r = 0;
-
-	c->shaper = emu_shaper(e);
-	if (!c->shaper)
-		return 0;
-	if (!c->opts.packets_only)
-		r = fates_open(c->opts.dir_fd, c->net, &c->fates, err);
-	if (r == 0)
-		r = ring_size(c, &size, err);
-	if (r == 0)
-		r = fate_queue_new(size, c->opts.snaplen, &c->queue);
-	if (r < 0)
-		return r;
-	shaper_stats(c->shaper, &c->shaper_start);
-	r = shaper_set_sink(c->shaper, c->queue);
-	return r < 0 ? err_sys(err, -r, "cannot take over the shaper's packets") : 0;
-}
-
-/*
  * A full disk must not cost a run the files that say what it was. So room is taken for them while
  * there is some, and let go when the capture is closed. Without it, or where it cannot be had,
  * they are as they come.
@@ -187,6 +74,21 @@ static void reserve(struct capture *c)
 		posix_fallocate(c->reserve_fd, 0, size < RESERVE_MAX ? size : RESERVE_MAX);
 }
 
+static int open_filter(struct capture *c, struct err *err)
+{
+	const struct capture_opts *o = &c->opts;
+	char *why = NULL;
+	int r = 0;
+
+	if (o->filter)
+		r = filter_new(c->net, o->filter, o->snaplen, &c->filter, &why);
+	if (r < 0)
+		err_usage(err, "filter: %s", why ? why : strerror(-r));
+	free(why);
+	return r;
+}
+
+/* Last of all, so that a capture that cannot begin leaves none behind. */
 static int open_files(struct capture *c, struct err *err)
 {
 	const struct capture_opts *o = &c->opts;
@@ -201,24 +103,25 @@ static int open_files(struct capture *c, struct err *err)
 		.per_host = o->per_host,
 		.start = c->start,
 	};
-	char *why = NULL;
-	int r = 0;
+	int r;
 
-	c->comments = comment_cache_new(c->net);
-	if (!c->comments)
-		return -ENOMEM;
-	if (o->filter)
-		r = filter_new(c->net, o->filter, o->snaplen, &c->filter, &why);
-	if (r < 0) {
-		err_usage(err, "filter: %s", why ? why : strerror(-r));
-		free(why);
-		return r;
-	}
 	if (o->dir_fd < 0)
 		return 0;
 	if (!o->packets_only)
 		reserve(c);
-	return sink_open(c->net, &so, &c->sink, err);
+	r = sink_open(c->net, &so, &c->sink, err);
+	if (r == 0 && c->shaper && !o->packets_only)
+		r = fates_open(o->dir_fd, c->net, &c->fates, err);
+	return r;
+}
+
+/* Of a capture that did not begin. */
+static void remove_files(struct capture *c)
+{
+	if (c->fates)
+		tree_remove(c->opts.dir_fd, FATES_FILE);
+	if (c->sink)
+		sink_remove(steal_ptr(c->sink));
 }
 
 /*
@@ -229,12 +132,28 @@ static size_t flow_memory(void)
 	return (size_t)sysconf(_SC_PHYS_PAGES) / FLOW_SHARE * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Nobody asks for the flows of a capture of packets only; it may run for days. */
+static int make_tables(struct capture *c)
+{
+	const struct flow_opts fo = { .schemas = c->opts.schemas, .memory_max = flow_memory(),
+				      .vantage = vantage_of, .arg = c };
+
+	c->comments = comment_cache_new(c->net);
+	c->ids = packet_ids_new(IDS_WINDOW);
+	if (!c->comments || !c->ids)
+		return -ENOMEM;
+	if (!c->opts.packets_only) {
+		c->flows = flow_table_new(&fo, c->owners);
+		if (!c->flows)
+			return -ENOMEM;
+	}
+	return add_taps(c, c->emu);
+}
+
 int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 		  const struct capture_opts *opts, struct capture **ret, struct err *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
-	struct flow_opts fo = { .schemas = opts->schemas, .memory_max = flow_memory(),
-				.vantage = vantage_of, .arg = c };
 	int r;
 
 	if (!c)
@@ -251,24 +170,25 @@ int capture_start(struct emu *e, struct tag *tag, struct owners *owners,
 	c->start = units_now_real();
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->view_lock, NULL);
-	c->flows = flow_table_new(&fo, owners);
-	c->ids = packet_ids_new(IDS_WINDOW);
-	r = c->flows && c->ids && c->stop_fd >= 0 ? add_taps(c, e) : -ENOMEM;
+	r = c->stop_fd < 0 ? err_sys(err, errno, "cannot make an eventfd") : 0;
 	if (r == 0)
-		r = open_files(c, err);
+		r = make_tables(c);
+	if (r == 0)
+		r = open_filter(c, err);
 	if (r == 0)
 		r = process_watch_open(tag, owners, &c->processes);
 	if (r == 0 && tag_rung_of(tag) == TAG_RUNG_NONE)
 		r = infer_open(e, owners, &c->infer, err);
 	if (r == 0)
-		r = open_rings(c, e, err);
+		r = capture_open_sources(c, err);
 	if (r == 0)
-		r = open_queue(c, e, err);
+		r = open_files(c, err);
 	if (r == 0) {
 		r = -pthread_create(&c->thread, NULL, capture_thread, c);
 		c->running = r == 0;
 	}
 	if (r < 0) {
+		remove_files(c);
 		capture_free(c);
 		return r;
 	}
@@ -405,15 +325,17 @@ int capture_stop(struct capture *c, struct err *err)
 		return 0;
 	if (c->queue)
 		shaper_set_sink(c->shaper, NULL);
-	if (write(c->stop_fd, &one, sizeof(one)) < 0)
-		return err_sys(err, errno, "cannot stop the capture");
+	__atomic_store_n(&c->stopping, true, __ATOMIC_RELAXED);
+	e = (int)write(c->stop_fd, &one, sizeof(one)); /* without it, it looks when it flushes */
+	(void)e;
 	pthread_join(c->thread, NULL);
 	c->running = false;
 	sum_fates(c);
 	c->stats.process_events_lost = process_watch_lost(c->processes);
 	if (c->infer)
 		infer_stats(c->infer, &c->stats.inferring);
-	flow_table_each(c->flows, count_unlabelled, &c->stats.flows_unlabelled);
+	if (c->flows)
+		flow_table_each(c->flows, count_unlabelled, &c->stats.flows_unlabelled);
 	if (c->stats.error)
 		r = err_integrity(err,
 				  "the capture could not be written whole: %s; what is in it can "

@@ -35,9 +35,13 @@ typedef void capture_view_fn(void *arg, const struct capture_view *v);
 struct capture_opts {
 	int dir_fd;	     /* gets capture.pcapng, flows.csv and fates.csv; -1: none are made */
 	const char *name;    /* of the capture's files; NULL: "capture" */
-	bool packets_only;   /* no flows.csv, no fates.csv */
+	/*
+	 * No flows.csv, no fates.csv, and no flows: what a comment says of scenario and activity
+	 * is then the sender's own. Its memory stays the same however long it runs.
+	 */
+	bool packets_only;
 	uint32_t snaplen;    /* bytes of a packet kept */
-	uint64_t ring_bytes; /* 0: from the machine's memory */
+	uint64_t ring_bytes; /* of all rings and the shaper's queue; 0: as there is memory */
 	const char *filter;  /* pcap-filter(7): of packets written; NULL: all. Flows count all */
 	enum capture_format format;
 	/* A new file (capture-00002.pcapng …) at this size or age; 0: never. */
@@ -85,7 +89,7 @@ void capture_set_view(struct capture *c, capture_view_fn *fn, void *arg);
  * then final.
  */
 int capture_stop(struct capture *c, struct err *err);
-/* Flows, after capture_stop(), for summaries; in order of first packet. */
+/* Flows, after capture_stop(), for summaries; in order of first packet. NULL: packets only. */
 struct flow_table *capture_flows(struct capture *c);
 /*
  * Of packets that left the link's end, after capture_stop(); NULL: no link is shaped by the

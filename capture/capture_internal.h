@@ -32,12 +32,12 @@ struct capture {
 	struct filter *filter; /* NULL: all are written */
 	struct sink *sink;     /* NULL: none are */
 	int reserve_fd; /* room for a run's other files, should the disk be full; -1: none */
-	struct flow_table *flows;
+	struct flow_table *flows; /* NULL: packets only */
 	struct comment_cache *comments;
 	size_t pad; /* bytes that the second half of a comment may need */
 	pthread_t thread;
-	bool running;
-	int stop_fd;
+	bool running, stopping;
+	int stop_fd; /* says that it is stopping */
 	int64_t start;
 	uint32_t *naming; /* tap_naming_iface() of each link */
 	bool *alone;	  /* tap_is_alone() of each link */
@@ -51,6 +51,8 @@ struct capture {
 	void *view_arg;
 };
 
+/* Rings and queue; their packets wait there from now on. */
+int capture_open_sources(struct capture *c, struct err *err);
 /* The thread; its argument is the capture. */
 void *capture_thread(void *arg);
 

@@ -63,10 +63,16 @@ static void set_error(struct capture *c, int error)
 		c->counts.error = error;
 }
 
+static void note(struct capture *c, int r)
+{
+	if (r < 0)
+		set_error(c, -r);
+}
+
 /* For those who ask; not for each packet. */
 static void publish(struct capture *c)
 {
-	c->counts.flows = flow_table_count(c->flows);
+	c->counts.flows = c->flows ? flow_table_count(c->flows) : 0;
 	c->counts.files = c->sink ? sink_files(c->sink) : 0;
 	pthread_mutex_lock(&c->lock);
 	c->stats = c->counts;
@@ -150,7 +156,7 @@ static int add_packet(struct capture *c, const struct sighting *s, const struct 
 		      struct flow **ret)
 {
 	struct flow *flow = NULL;
-	int r = flow_table_add(c->flows, &s->packet, &flow);
+	int r = c->flows ? flow_table_add(c->flows, &s->packet, &flow) : 0;
 
 	if (r > 0 && flow->pending && !c->counts.error)
 		r = comment_complete(flow, sink_patch, c->sink);
@@ -228,7 +234,7 @@ static void on_fate(void *arg, const struct fate *f, const uint8_t *data)
 	if (f->verdict == FATE_DELIVERED) {
 		r = add_packet(c, &s, owner, &own);
 		flow = own;
-	} else {
+	} else if (c->flows) {
 		flow = flow_table_find(c->flows, &s.packet);
 	}
 	if (r == 0)
@@ -263,7 +269,7 @@ static void drain_all(struct capture *c)
 	while (c->queue && fate_read(c->queue, on_fate, c) > 0)
 		;
 	for (size_t i = 0; i < c->n_rings; i++)
-		ring_drain(c->rings[i], on_packet, c);
+		note(c, ring_drain(c->rings[i], on_packet, c));
 	pthread_mutex_unlock(&c->view_lock);
 }
 
@@ -272,7 +278,7 @@ static void count_drops(struct capture *c)
 {
 	c->counts.drops = 0;
 	for (size_t i = 0; i < c->n_rings; i++) {
-		ring_update_stats(c->rings[i]);
+		note(c, ring_update_stats(c->rings[i]));
 		c->counts.drops += ring_stats(c->rings[i])->drops;
 	}
 	c->counts.fates_lost = c->queue ? fate_lost(c->queue) : 0;
@@ -318,7 +324,7 @@ void *capture_thread(void *arg)
 		fds[n].events = POLLIN;
 		*stop = (struct pollfd){ .fd = c->stop_fd, .events = POLLIN };
 	}
-	while (!error && !(stop->revents & POLLIN)) {
+	while (!error && !__atomic_load_n(&c->stopping, __ATOMIC_RELAXED)) {
 		if (poll(fds, n + 2, FLUSH_MS) < 0)
 			error = errno == EINTR ? 0 : errno;
 		else

@@ -12,7 +12,6 @@
 #include "core/csv.h"
 #include "core/tree.h"
 
-#define FILE_NAME "fates.csv"
 #define BUF_SIZE  (1u << 20)
 #define NAME_SIZE (NODE_NAME_MAX + IFNAMSIZ + 2)
 
@@ -59,7 +58,7 @@ static int stream_error(void)
 
 static int open_file(struct fates *f, int dir_fd)
 {
-	int fd = tree_create(dir_fd, FILE_NAME, 0);
+	int fd = tree_create(dir_fd, FATES_FILE, 0);
 
 	if (fd < 0)
 		return fd;
@@ -68,6 +67,7 @@ static int open_file(struct fates *f, int dir_fd)
 	if (!f->f || !f->buf) {
 		if (!f->f)
 			close(fd);
+		tree_remove(dir_fd, FATES_FILE);
 		return -ENOMEM;
 	}
 	setvbuf(f->f, f->buf, _IOFBF, BUF_SIZE);
@@ -82,7 +82,7 @@ int fates_open(int dir_fd, const struct net *net, struct fates **ret, struct err
 	int r = -ENOMEM;
 
 	if (!f)
-		return err_sys(err, ENOMEM, "cannot write %s", FILE_NAME);
+		return err_sys(err, ENOMEM, "cannot write %s", FATES_FILE);
 	f->net = net;
 	f->names = calloc(net->n_ifaces + 1, sizeof(*f->names));
 	f->counts = calloc(net->n_links + 1, 2 * sizeof(*f->counts));
@@ -90,7 +90,7 @@ int fates_open(int dir_fd, const struct net *net, struct fates **ret, struct err
 		r = open_file(f, dir_fd);
 	if (r < 0) {
 		fates_free(f);
-		return err_sys(err, -r, "cannot write %s", FILE_NAME);
+		return err_sys(err, -r, "cannot write %s", FATES_FILE);
 	}
 	for (size_t i = 0; i < net->n_ifaces; i++)
 		snprintf(f->names[i], sizeof(f->names[i]), "%s:%s",
@@ -217,7 +217,7 @@ int fates_close(struct fates *f, struct err *err)
 		r = stream_error();
 	if (r < 0 && fd >= 0)
 		cut_back(fd);
-	return r < 0 ? err_sys(err, -r, "cannot write %s", FILE_NAME) : 0;
+	return r < 0 ? err_sys(err, -r, "cannot write %s", FATES_FILE) : 0;
 }
 
 void fates_free(struct fates *f)

@@ -21,6 +21,8 @@ struct fate_counts {
 };
 void fate_counts_add(struct fate_counts *sum, const struct fate_counts *c);
 
+#define FATES_FILE "fates.csv"
+
 struct fates;
 
 /* The file in the folder, with its header. */

@@ -13,7 +13,9 @@
 #include "core/units.h"
 #include "emu/netns.h"
 
-#define BLOCK_SIZE   (1u << 20) /* holds a 64 KiB frame many times over */
+#define BLOCKS_MIN   4
+#define BLOCK_MAX    (1u << 20)
+#define BLOCK_MIN    (RING_LEAST / BLOCKS_MIN) /* of a small ring; holds a 64 KiB frame still */
 #define RETIRE_MS    20		/* a block that is not full is handed over after this */
 #define VLAN_TAG_LEN 4
 #define DRAIN_MS     5000 /* blocks come every RETIRE_MS; for a kernel that does not keep to it */
@@ -21,7 +23,7 @@
 struct ring {
 	int fd;
 	uint8_t *map;
-	unsigned n_blocks, next;
+	unsigned block_size, n_blocks, next;
 	struct ring_stats stats;
 	uint64_t read;	    /* packets handed out */
 	uint8_t *vlan_copy; /* a frame with its VLAN tag put back; made when first needed */
@@ -32,20 +34,21 @@ static int set_ring(struct ring *r, uint64_t size)
 {
 	int version = TPACKET_V3;
 	struct tpacket_req3 req = {
-		.tp_block_size = BLOCK_SIZE,
 		.tp_frame_size = TPACKET_ALIGNMENT << 7,
 		.tp_retire_blk_tov = RETIRE_MS,
 		.tp_feature_req_word = TP_FT_REQ_FILL_RXHASH,
 	};
 
-	r->n_blocks = size / BLOCK_SIZE < 4 ? 4 : size / BLOCK_SIZE;
+	r->block_size = size < BLOCKS_MIN * BLOCK_MAX ? BLOCK_MIN : BLOCK_MAX;
+	r->n_blocks = size < RING_LEAST ? BLOCKS_MIN : size / r->block_size;
+	req.tp_block_size = r->block_size;
 	req.tp_block_nr = r->n_blocks;
-	req.tp_frame_nr = (BLOCK_SIZE / req.tp_frame_size) * r->n_blocks;
+	req.tp_frame_nr = (r->block_size / req.tp_frame_size) * r->n_blocks;
 	if (setsockopt(r->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) < 0 ||
 	    setsockopt(r->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)) < 0)
 		return -errno;
-	r->map = mmap(NULL, (size_t)r->n_blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      r->fd, 0);
+	r->map = mmap(NULL, (size_t)r->n_blocks * r->block_size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED, r->fd, 0);
 	if (r->map == MAP_FAILED) {
 		r->map = NULL;
 		return -errno;
@@ -93,7 +96,7 @@ void ring_close(struct ring *r)
 	if (!r)
 		return;
 	if (r->map)
-		munmap(r->map, (size_t)r->n_blocks * BLOCK_SIZE);
+		munmap(r->map, (size_t)r->n_blocks * r->block_size);
 	if (r->fd >= 0)
 		close(r->fd);
 	free(r->vlan_copy);
@@ -111,7 +114,7 @@ static void put_vlan_back(struct ring *r, const struct tpacket3_hdr *h, struct r
 	uint16_t tag[2];
 
 	if (!r->vlan_copy)
-		r->vlan_copy = malloc(BLOCK_SIZE);
+		r->vlan_copy = malloc(r->block_size + VLAN_TAG_LEN);
 	if (!r->vlan_copy || p->caplen < 2 * ETH_ALEN)
 		return;
 	tag[0] = htons(h->tp_status & TP_STATUS_VLAN_TPID_VALID ? h->hv1.tp_vlan_tpid :
@@ -150,7 +153,7 @@ static void hand_out(struct ring *r, const struct tpacket3_hdr *h, ring_packet_f
 /* Hands out one block; its number of packets, 0 when it is the kernel's still. */
 static unsigned read_block(struct ring *r, ring_packet_fn *fn, void *arg)
 {
-	struct tpacket_block_desc *b = (void *)(r->map + (size_t)r->next * BLOCK_SIZE);
+	struct tpacket_block_desc *b = (void *)(r->map + (size_t)r->next * r->block_size);
 	struct tpacket_hdr_v1 *bh = &b->hdr.bh1;
 	const uint8_t *at = (const uint8_t *)b;
 	uint32_t n;
@@ -197,15 +200,15 @@ void ring_clear_error(struct ring *r)
 	getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 }
 
-void ring_drain(struct ring *r, ring_packet_fn *fn, void *arg)
+int ring_drain(struct ring *r, ring_packet_fn *fn, void *arg)
 {
-	const struct ring_stats *s = &r->stats;
+	struct ring_stats *s = &r->stats;
 	int64_t deadline = units_now_mono() + DRAIN_MS * NSEC_PER_MSEC;
-	uint64_t until;
+	int e = ring_update_stats(r);
+	uint64_t until = s->packets - s->drops;
 
-	if (ring_update_stats(r) < 0)
-		return;
-	until = s->packets - s->drops;
+	if (e < 0)
+		return e;
 	while (r->read < until && units_now_mono() < deadline) {
 		struct pollfd p = { .fd = r->fd, .events = POLLIN };
 
@@ -213,6 +216,9 @@ void ring_drain(struct ring *r, ring_packet_fn *fn, void *arg)
 		    (p.revents & POLLERR))
 			ring_clear_error(r);
 	}
+	if (r->read < until)
+		s->drops += until - r->read;
+	return 0;
 }
 
 int ring_update_stats(struct ring *r)

@@ -22,7 +22,9 @@ struct ring_packet {
 };
 typedef void ring_packet_fn(void *arg, const struct ring_packet *p);
 
-/* All interfaces of the namespace, or one (ifindex > 0). size in bytes, rounded to blocks. */
+#define RING_LEAST (1u << 20) /* bytes; a smaller ring is as large as this */
+
+/* All interfaces of the namespace, or one (ifindex > 0). size in bytes, cut to whole blocks. */
 int ring_open(int ns_fd, int ifindex, uint64_t size, uint32_t snaplen, struct ring **ret,
 	      struct err *err);
 void ring_close(struct ring *r);
@@ -35,15 +37,15 @@ unsigned ring_read(struct ring *r, ring_packet_fn *fn, void *arg);
 void ring_clear_error(struct ring *r);
 /*
  * Hands out every packet that the kernel had counted by now, waiting for blocks not yet handed
- * over.
+ * over; those that do not come count as drops. 0 or -errno.
  */
-void ring_drain(struct ring *r, ring_packet_fn *fn, void *arg);
+int ring_drain(struct ring *r, ring_packet_fn *fn, void *arg);
 
 struct ring_stats {
 	uint64_t packets; /* seen, the dropped ones included */
 	uint64_t drops;
 };
-int ring_update_stats(struct ring *r);
+int ring_update_stats(struct ring *r); /* 0 or -errno */
 const struct ring_stats *ring_stats(const struct ring *r); /* as of the last update */
 
 #endif

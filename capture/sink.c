@@ -1,9 +1,11 @@
 /* Writes packets into the capture's files. */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 #include "capture/file/pcapfile.h"
 #include "capture/secrets.h"
 #include "capture/sink.h"
@@ -194,6 +196,7 @@ static int open_file(struct sink *s, struct stream *st, struct err *err)
 	r = make_file(s, st, fd, name, &file, err);
 	if (r < 0) {
 		file_close(s, &file, NULL);
+		tree_remove(st->dir_fd, name);
 		return r;
 	}
 	st->file = file;
@@ -444,11 +447,28 @@ int sink_open(const struct net *net, const struct sink_opts *opts, struct sink *
 	if (r == 0 && opts->per_host)
 		r = add_hosts(s, err);
 	if (r < 0) {
-		sink_close(s, NULL);
+		sink_remove(s);
 		return r;
 	}
 	*ret = s;
 	return 0;
+}
+
+/* The folder stays where it has other files. */
+void sink_remove(struct sink *s)
+{
+	char name[SINK_NAME_SIZE];
+
+	for (size_t i = 0; i < s->n_streams; i++) {
+		const struct stream *st = &s->streams[i];
+
+		if (st->number)
+			tree_remove(st->dir_fd, sink_name(name, st->name, s->o.format,
+							  st->number));
+	}
+	if (s->hosts_fd >= 0)
+		unlinkat(s->o.dir_fd, SINK_HOSTS, AT_REMOVEDIR);
+	sink_close(s, NULL);
 }
 
 int sink_close(struct sink *s, struct err *err)

@@ -58,6 +58,8 @@ comment_patch_fn sink_patch; /* arg: the sink */
  */
 int sink_add_secrets(struct sink *s, const char *keys, size_t len);
 int sink_flush(struct sink *s);
+/* Closes it and removes the files, where a capture does not begin. */
+void sink_remove(struct sink *s);
 /* Statistics, and the end of all files; the first error of their lives. */
 int sink_close(struct sink *s, struct err *err);
 

@@ -100,6 +100,41 @@ def test_what_is_refused():
     check((pathlib.Path(DIR.name) / "lab.pcapng").read_text(), "mine")
 
 
+def test_a_capture_that_cannot_begin_leaves_no_file():
+    for ring, why in (("64GiB", ": at most a quarter of this machine's memory"),
+                      ("1MiB", ": the packets of this network need at least")):
+        topo = write(DIR.name, "much.ini", f"{LAB}\n[host h9]\n[link h9 r1]\n[capture]\nring = {ring}\n")
+        status, _, err = detnet(topo, "-c", "capture start much.pcapng", "-c", "capture start much.pcapng", cwd=DIR.name)
+        check((status, err.count(why)), (2, 2))
+        assert not (pathlib.Path(DIR.name) / "much.pcapng").exists()
+
+
+def test_memory_stays_the_same_whatever_comes():
+    write(DIR.name, "flood.py", """
+import random, socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(60000):
+    s.sendto(b"x", ("10.0.0.2", random.randrange(1, 65536)))
+    if random.random() < 0.1:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+""")
+    p = subprocess.Popen([DETNET, TOPO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=DIR.name)
+
+    def after(line):
+        p.stdin.write(line + "\nh1 echo done\n")
+        p.stdin.flush()
+        while p.stdout.readline() != "done\n":
+            pass
+        status = pathlib.Path(f"/proc/{p.pid}/status").read_text()
+        return int(next(row.split()[1] for row in status.splitlines() if row.startswith("RssAnon")))
+
+    after("capture start flood.pcapng arp")
+    before = after("h1 python3 flood.py")  # the tables that are of one size have it now
+    grown = after("h1 python3 flood.py") - before
+    p.communicate("exit\n", timeout=60)
+    assert grown < 8 << 10, f"{grown} KiB more after 60,000 flows"
+
+
 def test_ctrl_c_ends_the_lines_and_not_the_shell():
     p = subprocess.Popen([DETNET, TOPO, "-c", "h1 exec ping -i0.1 h2 >/dev/null &", "-c", "h2 capture",
                           "-c", "h1 echo after"], stdout=subprocess.PIPE, text=True, cwd=DIR.name)
