@@ -149,7 +149,7 @@ static int open_next(struct tail *t)
 	return t->follow ? 1 : -ENOMEM;
 }
 
-/* The writer has the lock while it moves what is there; what it moved after we read is read again. */
+/* While we have the lock the writer moves nothing; if it would, it makes a new file instead. */
 static ssize_t read_some(struct tail *t, char *buf, size_t size)
 {
 	ssize_t n;
@@ -158,8 +158,6 @@ static ssize_t read_some(struct tail *t, char *buf, size_t size)
 	if (!t->moved)
 		t->moved = follow_moved(t->follow, t->fd);
 	n = pread(t->fd, buf, size, (off_t)(t->pos + t->moved));
-	if (!t->moved && (t->moved = follow_moved(t->follow, t->fd)))
-		n = pread(t->fd, buf, size, (off_t)(t->pos + t->moved));
 	flock(t->fd, LOCK_UN);
 	if (n > 0)
 		t->pos += (uint64_t)n;

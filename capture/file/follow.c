@@ -179,6 +179,13 @@ static bool is_good(const uint8_t *block, bool first)
 	       (!first || block_get32(block + 8) == BYTE_ORDER_MAGIC);
 }
 
+/* As soon as a packet begins, for it may be moved before it is whole. */
+static void note_front(struct follow *f, uint32_t type)
+{
+	if (!f->front && (type == BLOCK_EPB || type == BLOCK_PROCESS))
+		f->front = f->done;
+}
+
 /* How many bytes of pending are whole blocks. */
 static int split(struct follow *f, size_t *ret_len, struct err *err)
 {
@@ -191,18 +198,19 @@ static int split(struct follow *f, size_t *ret_len, struct err *err)
 
 		if (!is_good(block, f->done == 0))
 			return refuse(err);
-		if (!f->front && (type == BLOCK_EPB || type == BLOCK_PROCESS))
-			f->front = f->done;
 		if (total > f->n_pending - at)
 			break;
 		if (block_get32(block + total - 4) != total)
 			return refuse(err);
 		if (type == BLOCK_NRB)
 			r = add_names(f, block + 8, total - BLOCK_MIN);
+		note_front(f, type);
 		f->whole |= type == BLOCK_ISB;
 		at += total;
 		f->done += total;
 	}
+	if (f->n_pending - at >= 4)
+		note_front(f, block_get32(f->pending + at));
 	*ret_len = at;
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -108,6 +109,53 @@ static void what_is_no_such_file(void **state)
 	}
 }
 
+/* Where the packets went that secrets came in front of, however much of the first was read. */
+static void finds_what_was_moved(void **state)
+{
+	const struct pcapng_iface_info info = { .name = "h1:h1-eth0" };
+	const uint8_t bytes[40] = { 0 };
+	const struct pcapng_packet p = { .caplen = sizeof(bytes), .len = sizeof(bytes),
+					 .data = bytes };
+	static const char keys[] = "CLIENT_RANDOM 01 02\n";
+	char folder[] = "/dev/shm/test_follow.XXXXXX", path[60];
+	struct pcapng_writer *w;
+	uint64_t front;
+	uint8_t *whole;
+	int dir, fd;
+	ssize_t n;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/c", folder);
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(dir, "c", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(pcapng_create(fd, "c", NULL, NULL, NULL, &w, NULL), 0);
+	pcapng_add_iface(w, &info);
+	front = pcapng_size(w);
+	pcapng_write(w, &p, NULL);
+	pcapng_flush(w);
+	whole = malloc(front + 100);
+	n = pread(fd, whole, front + 100, 0);
+	pcapng_set_dir(w, dir);
+	pcapng_set_secrets(w, keys, strlen(keys));
+	assert_int_equal(pcapng_close(w, NULL), 0);
+	fd = openat(dir, "c", O_RDONLY | O_CLOEXEC);
+	for (size_t part = 4; part < 100 && front + part < (size_t)n; part += 4) {
+		struct follow *f = follow_new();
+		uint8_t block[4];
+
+		assert_int_equal(follow_add(f, whole, front + part, NULL, NULL, NULL), 0);
+		assert_true(follow_moved(f, fd) > 0);
+		assert_int_equal(pread(fd, block, 4, (off_t)(front + follow_moved(f, fd))), 4);
+		assert_memory_equal(block, whole + front, 4);
+		follow_free(f);
+	}
+	free(whole);
+	close(fd);
+	close(dir);
+	unlink(path);
+	rmdir(folder);
+}
+
 /* As many names and interfaces as a large network has, and pieces as small as a disk's. */
 static void a_large_head_is_read_once(void **state)
 {
@@ -160,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_pieces),
 		cmocka_unit_test(what_is_no_such_file),
+		cmocka_unit_test(finds_what_was_moved),
 		cmocka_unit_test(a_large_head_is_read_once),
 	};
 
