@@ -17,6 +17,7 @@
 #include <linux/if_ether.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include "capture/packet_id.h"
 #include "core/cleanup.h"
 #include "core/units.h"
@@ -27,6 +28,8 @@
  * ARP, whose requests are all equal, asks again after a second.
  */
 #define LOST_AGE (900 * NSEC_PER_MSEC)
+/* Of two links that are read together, how much later the packets of one may be. */
+#define SKEW	 (100 * NSEC_PER_MSEC)
 
 #define ETH_LEN	     14
 #define IP6_LEN	     40
@@ -45,7 +48,10 @@ struct record {
 	uint16_t times; /* of a packet: how often a link may see it; of a mark: how often it did */
 	bool marks;	/* kept in the list's newest: links have marks */
 	uint8_t lost : 1, n_seen : 7;
-	uint32_t seen[SEEN_MAX]; /* links, while there are no marks */
+	union {
+		uint32_t seen[SEEN_MAX]; /* links, while there are no marks */
+		uint64_t first; /* with marks, kept in the list's newest: all before it are lost */
+	};
 };
 
 _Static_assert(sizeof(struct record) == 64, "a record is a line of the cache");
@@ -56,28 +62,29 @@ struct packet_ids {
 	uint64_t n;	   /* records so far: the number of the newest */
 	uint64_t size;	   /* a power of two; half the number of buckets */
 	uint64_t last_id;
+	uint64_t seed[2]; /* so that nobody can aim packets at one bucket */
 };
 
 /* ---- kinds ---- */
 
-static uint64_t mix(uint64_t h, uint64_t v)
+static uint64_t mix(const struct packet_ids *ids, uint64_t h, uint64_t v)
 {
-	__uint128_t m = (__uint128_t)(h ^ v) * 0x9e3779b97f4a7c15u;
+	__uint128_t m = (__uint128_t)(h ^ v) * ids->seed[1];
 
-	return (uint64_t)m ^ (uint64_t)(m >> 64) ^ 0xd6e8feb86659fd93u;
+	return (uint64_t)m ^ (uint64_t)(m >> 64) ^ ids->seed[0];
 }
 
-static uint64_t hash_bytes(uint64_t h, const uint8_t *p, size_t n)
+static uint64_t hash_bytes(const struct packet_ids *ids, uint64_t h, const uint8_t *p, size_t n)
 {
 	uint64_t v;
 
 	for (; n >= sizeof(v); n -= sizeof(v), p += sizeof(v)) {
 		memcpy(&v, p, sizeof(v));
-		h = mix(h, v);
+		h = mix(ids, h, v);
 	}
 	v = n;
 	memcpy(&v, p, n);
-	return mix(h, v ^ (uint64_t)n << 56);
+	return mix(ids, h, v ^ (uint64_t)n << 56);
 }
 
 static size_t min_size(size_t a, size_t b)
@@ -86,18 +93,19 @@ static size_t min_size(size_t a, size_t b)
 }
 
 /* Routers count down the time to live, and any queue may mark congestion; the checksum follows. */
-static uint64_t hash_ip4(uint64_t h, const uint8_t *ip, size_t n)
+static uint64_t hash_ip4(const struct packet_ids *ids, uint64_t h, const uint8_t *ip, size_t n)
 {
 	size_t header = 4 * (size_t)(ip[0] & 15);
 	uint8_t copy[20];
 
 	memcpy(copy, ip, sizeof(copy));
 	copy[1] = copy[8] = copy[10] = copy[11] = 0;
-	h = hash_bytes(h, copy, sizeof(copy));
-	return hash_bytes(h, ip + sizeof(copy), min_size(n, header + BEHIND) - sizeof(copy));
+	h = hash_bytes(ids, h, copy, sizeof(copy));
+	return hash_bytes(ids, h, ip + sizeof(copy),
+			  min_size(n, header + BEHIND) - sizeof(copy));
 }
 
-static uint64_t hash_ip6(uint64_t h, const uint8_t *ip, size_t n)
+static uint64_t hash_ip6(const struct packet_ids *ids, uint64_t h, const uint8_t *ip, size_t n)
 {
 	uint8_t copy[8];
 
@@ -105,28 +113,31 @@ static uint64_t hash_ip6(uint64_t h, const uint8_t *ip, size_t n)
 	copy[0] &= 0xf0;
 	copy[1] &= 0x0f;
 	copy[7] = 0;
-	h = hash_bytes(h, copy, sizeof(copy));
-	return hash_bytes(h, ip + sizeof(copy), min_size(n, IP6_LEN + BEHIND) - sizeof(copy));
+	h = hash_bytes(ids, h, copy, sizeof(copy));
+	return hash_bytes(ids, h, ip + sizeof(copy),
+			  min_size(n, IP6_LEN + BEHIND) - sizeof(copy));
 }
 
 /* MAC addresses count where there is no router, which changes them. */
-static uint64_t kind_of(uint32_t hash, const uint8_t *d, size_t n, uint32_t len)
+static uint64_t kind_of(const struct packet_ids *ids, uint32_t hash, const uint8_t *d, size_t n,
+			uint32_t len)
 {
-	uint64_t h = mix(hash, 1);
+	uint64_t h = mix(ids, hash, 1);
 	uint16_t type = 0;
 
 	if (n >= ETH_LEN)
 		type = (uint16_t)(d[12] << 8 | d[13]);
 	if (type == ETH_P_IP && n >= ETH_LEN + 20 && d[ETH_LEN] >> 4 == 4 &&
 	    (d[ETH_LEN] & 15) >= 5)
-		return hash_ip4(h, d + ETH_LEN, n - ETH_LEN);
+		return hash_ip4(ids, h, d + ETH_LEN, n - ETH_LEN);
 	if (type == ETH_P_IPV6 && n >= ETH_LEN + IP6_LEN)
-		return hash_ip6(h, d + ETH_LEN, n - ETH_LEN);
-	return hash_bytes(mix(h, len), d, min_size(n, ETH_LEN + BEHIND));
+		return hash_ip6(ids, h, d + ETH_LEN, n - ETH_LEN);
+	return hash_bytes(ids, mix(ids, h, len), d, min_size(n, ETH_LEN + BEHIND));
 }
 
 /* What it was before its link changed a bit of it. */
-static uint64_t kind_before(const struct packet_seen *s, uint64_t kind)
+static uint64_t kind_before(const struct packet_ids *ids, const struct packet_seen *s,
+			    uint64_t kind)
 {
 	size_t n = min_size(s->caplen, HASHED_MAX), at = s->flipped / 8;
 	uint8_t copy[HASHED_MAX];
@@ -135,7 +146,7 @@ static uint64_t kind_before(const struct packet_seen *s, uint64_t kind)
 		return kind;
 	memcpy(copy, s->data, n);
 	copy[at] ^= (uint8_t)(1 << s->flipped % 8);
-	return kind_of(s->hash, copy, n, s->len);
+	return kind_of(ids, s->hash, copy, n, s->len);
 }
 
 /* ---- records ---- */
@@ -201,6 +212,7 @@ static struct record *append(struct packet_ids *ids, uint64_t key, int64_t ts)
 		r->oldest = before->oldest;
 		r->chain = before->chain;
 		r->marks = before->marks;
+		r->first = before->marks ? before->first : 0;
 		before->next = number;
 	}
 	*place = (uint32_t)(r - ids->ring) + 1;
@@ -212,13 +224,13 @@ static struct record *append(struct packet_ids *ids, uint64_t key, int64_t ts)
 static void set_mark(struct packet_ids *ids, uint64_t kind, uint64_t link, uint64_t packet,
 		     int64_t ts)
 {
-	struct record *m = find(ids, mix(kind, link));
+	struct record *m = find(ids, mix(ids, kind, link));
 
 	if (m && m->id == packet) {
 		m->times++;
 		return;
 	}
-	m = append(ids, mix(kind, link), ts);
+	m = append(ids, mix(ids, kind, link), ts);
 	m->id = packet;
 	m->times = 1;
 }
@@ -230,6 +242,7 @@ static void use_marks(struct packet_ids *ids, uint64_t kind)
 	struct record old = *only;
 
 	only->marks = true;
+	memset(only->seen, 0, sizeof(only->seen));
 	for (unsigned i = 0; i < old.n_seen; i++)
 		set_mark(ids, kind, old.seen[i], old.oldest, old.ts);
 }
@@ -241,14 +254,35 @@ static bool is_old(const struct record *r, int64_t ts)
 	return __builtin_sub_overflow(ts, r->ts, &age) ? ts > r->ts : age > LOST_AGE;
 }
 
-/* The number of the oldest packet of the kind that the link did not see yet, or 0. */
-static uint64_t next_unseen(const struct packet_ids *ids, const struct record *newest,
-			    uint64_t link, int64_t ts)
+/*
+ * The oldest packet of the kind that is not lost to all links, or the newest. Each is passed over
+ * once, so that a flood of them costs no link more than that.
+ */
+static uint64_t first_alive(const struct packet_ids *ids, struct record *newest, int64_t ts)
 {
-	const struct record *m = find(ids, mix(newest->key, link)), *r;
-	uint64_t at = newest->oldest;
+	uint64_t at = newest->first > newest->oldest ? newest->first : newest->oldest;
+	const struct record *r = record_at(ids, at);
+	int64_t since;
 
-	if (m && is_there(ids, m->id)) {
+	while (r->next && (r->lost || (!__builtin_sub_overflow(ts, SKEW, &since) &&
+				       is_old(r, since)))) {
+		at = r->next;
+		r = record_at(ids, at);
+	}
+	newest->first = at;
+	return at;
+}
+
+/* The number of the oldest packet of the kind that the link did not see yet, or 0. */
+static uint64_t next_unseen(const struct packet_ids *ids, struct record *newest, uint64_t link,
+			    int64_t ts)
+{
+	const struct record *m = find(ids, mix(ids, newest->key, link)), *r;
+	uint64_t at;
+
+	if (!m || !is_there(ids, m->id)) {
+		at = first_alive(ids, newest, ts);
+	} else {
 		r = record_at(ids, m->id);
 		at = m->times < r->times ? m->id : r->next;
 	}
@@ -330,7 +364,7 @@ static uint64_t match_copy(struct packet_ids *ids, const struct record *first, u
 	if (!is_there(ids, number))
 		return id;
 	record_at(ids, number)->times++;
-	m = find(ids, mix(kind, link));
+	m = find(ids, mix(ids, kind, link));
 	if (m && m->id == number)
 		m->times++;
 	return id;
@@ -340,7 +374,7 @@ static uint64_t match_copy(struct packet_ids *ids, const struct record *first, u
 static uint64_t match_shaped(struct packet_ids *ids, const struct packet_seen *s, uint64_t kind,
 			     uint64_t link, bool gone)
 {
-	uint64_t key = mix(s->shaper_id, PLACE_SHAPER);
+	uint64_t key = mix(ids, s->shaper_id, PLACE_SHAPER);
 	const struct record *first = find(ids, key);
 	struct record *r;
 	struct found f;
@@ -363,10 +397,10 @@ uint64_t packet_ids_get(struct packet_ids *ids, const struct packet_seen *s)
 	/* Its bytes are not known, or there is nothing to tell it from. */
 	if (!s->caplen || (s->alone && !s->shaper_id))
 		return ++ids->last_id;
-	kind = kind_of(s->hash, s->data, s->caplen, s->len);
+	kind = kind_of(ids, s->hash, s->data, s->caplen, s->len);
 	if (!s->shaper_id)
 		return match(ids, kind, link, s->ts).id;
-	before = kind_before(s, kind);
+	before = kind_before(ids, s, kind);
 	id = match_shaped(ids, s, before, link, s->lost || kind != before);
 	if (kind != before && !s->lost)
 		add(ids, kind, link, s->ts, id);
@@ -379,6 +413,9 @@ struct packet_ids *packet_ids_new(uint32_t window)
 
 	if (!ids)
 		return NULL;
+	if (getrandom(ids->seed, sizeof(ids->seed), GRND_NONBLOCK) != sizeof(ids->seed))
+		ids->seed[0] = ids->seed[1] = (uint64_t)units_now_mono();
+	ids->seed[1] |= 1;
 	ids->size = 16;
 	while (ids->size < window)
 		ids->size <<= 1;
