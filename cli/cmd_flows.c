@@ -262,10 +262,11 @@ const struct command cmd_flows = {
 		"Schemas: detnet (CSV as in a run's flows.csv), zeek (Zeek's conn.log), cic (CICFlowMeter's\n"
 		"columns), netflow and netflow-v3 (the NetFlow v2 and v3 datasets' features). docs/flows.md has\n"
 		"every column. With --json each flow is an object on a line of its own.\n\n"
-		"A flow ends when nothing of it came for its idle time, or when a SYN opens another connection\n"
-		"of the same addresses and ports. \"never\" leaves it to the end of the file: memory then holds\n"
-		"every flow. --active cuts flows that go on, as NetFlow exporters do; --checksums is off\n"
-		"because frames that were captured where they were sent often have none yet.",
+		"A flow ends when nothing of it came for its idle time, some time after a SYN that nothing\n"
+		"answers, or when a SYN opens another connection of the same addresses and ports. \"never\"\n"
+		"leaves it to the end of the file: memory then holds every flow. --active cuts flows that go on,\n"
+		"as NetFlow exporters do; --checksums is off because frames that were captured where they were\n"
+		"sent often have none yet.",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,
