@@ -9,6 +9,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -37,7 +38,7 @@ struct tail {
 	int watch; /* inotify's, of the folder */
 	struct follow *follow;
 	uint64_t pos, moved; /* what was read of it, and how far what follows was moved since */
-	bool ended;
+	bool ended, waits; /* waits: for a first file, which was told */
 };
 
 /* ---- a packet ---- */
@@ -134,12 +135,17 @@ static bool is_written(const struct tail *t)
 static int open_next(struct tail *t)
 {
 	char name[SINK_NAME_SIZE];
+	struct stat st;
 	int fd;
 
 	sink_name(name, t->name, CAPTURE_PCAPNG, t->number + 1);
-	fd = openat(t->dir_fd, name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	fd = openat(t->dir_fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(&t->call->err, errno, "%s", name);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return err_usage(&t->call->err, "%s is no regular file", name);
+	}
 	cleanup_closep(&t->fd);
 	follow_free(t->follow);
 	t->fd = fd;
@@ -177,6 +183,33 @@ static int read_file(struct tail *t)
 	return r;
 }
 
+/* There is no file yet. Where none can come this is said, instead of waiting for ever. */
+static int wait_for_first(struct tail *t)
+{
+	char name[SINK_NAME_SIZE], parent[40];
+	struct err *err = &t->call->err;
+	struct stat st;
+
+	if (fstat(t->dir_fd, &st) < 0 || !st.st_nlink)
+		return err_usage(err, "%s was removed", t->call->args[0]);
+	sink_name(name, t->name, CAPTURE_PCAP, 1);
+	if (faccessat(t->dir_fd, name, F_OK, 0) == 0)
+		return err_usage(err, "%s/%s names no senders; only pcapng files are followed",
+				 t->call->args[0], name);
+	sink_name(name, t->name, CAPTURE_PCAPNG, 1);
+	if (faccessat(t->dir_fd, "manifest.json", F_OK, 0) == 0)
+		return err_usage(err, "the run in %s is over and left no %s", t->call->args[0],
+				 name);
+	if (t->waits)
+		return 0;
+	t->waits = true;
+	fprintf(stderr, "detnet: waiting for %s/%s\n", t->call->args[0], name);
+	/* That a folder is removed is told by the one that it is in. */
+	snprintf(parent, sizeof(parent), "/proc/self/fd/%d/..", t->dir_fd);
+	inotify_add_watch(t->watch, parent, IN_DELETE);
+	return fstat(t->dir_fd, &st) < 0 || !st.st_nlink ? wait_for_first(t) : 0;
+}
+
 /* All that is there; ended: nothing more will come. */
 static int read_all(struct tail *t)
 {
@@ -196,6 +229,8 @@ static int read_all(struct tail *t)
 		t->ended = is_open && !written && r == 0;
 		r = r > 0 ? 0 : r;
 	}
+	if (r == 0 && t->fd < 0)
+		r = wait_for_first(t);
 	if (fflush(stdout) != 0 || ferror(stdout)) /* whoever read the lines has gone */
 		t->ended = true;
 	return r;
@@ -232,7 +267,8 @@ static int follow_files(struct tail *t)
 	t->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->dir_fd);
 	if (t->watch < 0 ||
-	    inotify_add_watch(t->watch, path, IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE) < 0)
+	    inotify_add_watch(t->watch, path,
+			      IN_CREATE | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE) < 0)
 		return err_sys(&t->call->err, errno, "inotify");
 	r = read_all(t);
 	if (r < 0 || t->ended)
@@ -274,6 +310,7 @@ static int run(struct call *call)
 	struct tail t = { .call = call, .dir_fd = -1, .fd = -1, .watch = -1 };
 	int r = open_path(&t, call->args[0]);
 
+	signal(SIGIO, SIG_IGN); /* a writer opens the file while we look whether one has it open */
 	if (r == 0)
 		r = loop_new(&t.loop);
 	if (r == 0)
@@ -300,7 +337,8 @@ const struct command cmd_tail = {
 	.brief = "Follow a capture that is being written",
 	.help = "Prints a line for each packet of a run's capture, or of one that the shell writes, and goes on as\n"
 		"packets come; with --json an object a line. Behind the bar is who sent the packet, and for what.\n"
-		"It begins with the first packet, and ends when the capture does, or on Ctrl-C.\n\n"
+		"It begins with the first packet, and ends when the capture does, or on Ctrl-C. A folder that has no\n"
+		"capture yet is waited for.\n\n"
 		"    detnet tail out/quickstart\n"
 		"    detnet tail out/quickstart --json | jq 'select(.comm == \"curl\")'\n\n"
 		"A packet is in a run's file after a second at the latest. The activity of a flow that the server\n"

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -187,6 +188,27 @@ def test_tail_of_what_is_no_capture():
     status, _, err = detnet("tail", write(DIR.name, "junk.pcapng", "junk" * 10))
     check(status, 2)
     assert "not a pcapng file" in err, err
+
+
+def test_tail_waits_only_for_what_can_come():
+    where = pathlib.Path(DIR.name)
+    for name, make, why in (("fifo", lambda d: os.mkfifo(d / "capture.pcapng"), "is no regular file"),
+                            ("classic", lambda d: (d / "capture.pcap").touch(), "names no senders"),
+                            ("over", lambda d: (d / "manifest.json").touch(), "is over and left no capture.pcapng")):
+        (where / name).mkdir()
+        make(where / name)
+        status, _, err = detnet("tail", str(where / name))
+        check(status, 2, err)
+        assert why in err, err
+    for name, then, end in (("gone", lambda d: d.rmdir(), 2),
+                            ("later", lambda d: shutil.copy(where / "one.pcapng", d / "capture.pcapng"), 0)):
+        (where / name).mkdir()
+        p = subprocess.Popen([DETNET, "tail", str(where / name)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             text=True)
+        matches("waiting for .*/capture.pcapng$", p.stderr.readline())
+        then(where / name)
+        out, err = p.communicate(timeout=60)
+        check((p.returncode, bool(out), "was removed" in err), (end, end == 0, end == 2), err)
 
 
 if __name__ == "__main__":
