@@ -1,6 +1,5 @@
 /* Writes fates.csv, in large writes, and counts what is in it. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
@@ -8,6 +7,7 @@
 #include "capture/fates.h"
 #include "capture/flow/flow.h"
 #include "capture/flow/packet.h"
+#include "capture/flow/schema.h"
 #include "core/cleanup.h"
 #include "core/csv.h"
 #include "core/tree.h"
@@ -109,9 +109,9 @@ static void put_some(struct csv *c, uint64_t v, bool known)
 
 static void put_addr(struct csv *c, uint8_t family, const uint8_t ip[16])
 {
-	char buf[INET6_ADDRSTRLEN];
+	char buf[FLOW_ADDR_SIZE];
 
-	csv_str(c, inet_ntop(family, ip, buf, sizeof(buf)));
+	csv_str(c, flow_addr_text(family, ip, buf));
 }
 
 /* What the frame says of itself; a frame without IP has a name at most. */

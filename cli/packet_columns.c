@@ -1,9 +1,9 @@
 /* What there is to say of a packet, column by column. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "capture/flow/schema.h"
 #include "cli/packet_columns.h"
 #include "core/units.h"
 
@@ -19,11 +19,6 @@ static const char *put_id(char *buf, uint64_t id)
 		return NULL;
 	snprintf(buf, PACKET_FIELD_SIZE, "%" PRIu64, id);
 	return buf;
-}
-
-static const char *put_addr(char *buf, uint8_t family, const uint8_t *ip)
-{
-	return inet_ntop(family, ip, buf, INET6_ADDRSTRLEN);
 }
 
 static const char *put_port(char *buf, const struct joined *j, uint16_t port)
@@ -72,12 +67,12 @@ get_fn(dir)
 
 get_fn(src)
 {
-	return j->has_addrs ? put_addr(buf, j->parsed.family, j->parsed.src) : NULL;
+	return j->has_addrs ? flow_addr_text(j->parsed.family, j->parsed.src, buf) : NULL;
 }
 
 get_fn(dst)
 {
-	return j->has_addrs ? put_addr(buf, j->parsed.family, j->parsed.dst) : NULL;
+	return j->has_addrs ? flow_addr_text(j->parsed.family, j->parsed.dst, buf) : NULL;
 }
 
 get_fn(sport)
@@ -115,12 +110,12 @@ get_fn(since)
 /* "10.0.0.1:4000 > 10.0.0.2:21" */
 get_fn(ends)
 {
-	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+	char src[FLOW_ADDR_SIZE], dst[FLOW_ADDR_SIZE];
 
 	if (!j->has_addrs)
 		return NULL;
-	put_addr(src, j->parsed.family, j->parsed.src);
-	put_addr(dst, j->parsed.family, j->parsed.dst);
+	flow_addr_text(j->parsed.family, j->parsed.src, src);
+	flow_addr_text(j->parsed.family, j->parsed.dst, dst);
 	if (j->parsed.has_ports)
 		snprintf(buf, PACKET_FIELD_SIZE, "%s:%u > %s:%u", src, j->sport, dst, j->dport);
 	else
