@@ -69,6 +69,8 @@ static bool is_mac(const char *s)
 {
 	char sep = s[strspn(s, HEX)];
 
+	if (!sep || !strchr(":-.", sep))
+		return false;
 	for (int i = 0; i < 6; i++) {
 		size_t n = strspn(s, HEX);
 
@@ -76,7 +78,7 @@ static bool is_mac(const char *s)
 			return false;
 		s += n + 1;
 	}
-	return sep && strchr(":-.", sep);
+	return true;
 }
 
 /* One number, or up to four with dots between; or two of a range of ports. */
