@@ -5,8 +5,9 @@
 #include <string.h>
 #include "capture/sender/first.h"
 #include "core/log.h"
+#include "core/units.h"
 
-#define TURNS 32 /* some milliseconds */
+#define BUSY_MAX (20 * NSEC_PER_MSEC)
 
 static void set(struct first *f, bool on)
 {
@@ -24,7 +25,12 @@ static void set(struct first *f, bool on)
 
 void first_turn(struct first *f, bool waited)
 {
-	f->turns = waited ? 0 : f->turns + 1;
-	if (f->on ? f->turns >= TURNS : waited && !f->refused)
+	int64_t now = units_now_mono();
+
+	if (waited)
+		f->busy_from = 0;
+	else if (!f->busy_from)
+		f->busy_from = now;
+	if (f->on ? !waited && now - f->busy_from > BUSY_MAX : waited && !f->refused)
 		set(f, !f->on);
 }

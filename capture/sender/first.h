@@ -7,10 +7,11 @@
 #define CAPTURE_SENDER_FIRST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct first {
 	bool on, refused;
-	unsigned turns; /* without a wait */
+	int64_t busy_from; /* CLOCK_MONOTONIC ns; 0: it has just waited */
 };
 
 /* By the thread itself, before each of its turns, which are short. waited: there was nothing to do. */
