@@ -6,7 +6,8 @@ usage: oracle.py DETNET ORACLE [RUNG [ENGINE]] [--small | --full] [--json FILE]
 
 The payloads are written by the processes themselves and read back by tshark; nothing of detnet's own
 labelling code is used to judge it. Packets without a payload are known by their ports, addresses and the
-connection that they are of. What each rung must get right is in MUST. With an engine (netem, shaper) all
+connection that they are of; what they do not say is not judged, and in no share. What each rung must get right
+is in MUST, and what share of the packets of each kind the rung none must, in PROGRAM_FLOORS. With an engine (netem, shaper) all
 links have a delay, and one a rate, that it makes. --small is for slow machines, --full for figures.
 --table prints what --json wrote as one table, a column for each file.
 """
@@ -60,6 +61,14 @@ SIZES = {  # rounds and workers of talk; connections of flight and short, each c
 # What must be right in every packet, on each rung.
 MUST = {"fentry": ("host", "program", "process"), "raw_tp": ("host", "program", "process"),
         "cgroup": ("host", "program"), "none": ("host",)}
+
+# The share of programs that the rung none must get right, by the beginning of the kind, the first that fits. What
+# sock_diag does not know it knows only while nothing else runs on the host; a UDP socket may be closed before it
+# is asked for.
+PROGRAM_FLOORS = (
+    ("icmp-", 0), ("ip-header-included", 0), ("packet-", 0),
+    ("udp-connected", 0.9), ("udp-shared", 0.9), ("udp-", 0.4),
+    ("ARP", 1), ("ICMP", 1), ("TCP RST of a closed port", 1), ("TCP", 0.95), ("tcp-", 0.95), ("forwarded", 0.9))
 
 # On the rung cgroup the process is right, too, of a socket's maker and of datagrams to an address.
 MAKERS = {"tcp-connect", "tcp-short", "tcp-flight", "tcp-reset", "tcp-sendfile", "udp-unconnected",
@@ -138,6 +147,10 @@ class Streams:
         return set(writers(bytes(self.bytes.get(key, b""))))
 
 
+def percent(share, form):
+    return "–" if share is None else format(100 * share, form)
+
+
 class Judge:
     def __init__(self, out, rung):
         self.rung = rung
@@ -160,6 +173,7 @@ class Judge:
                 self.server_program = w.program
         self.seen, self.mixed, self.wrong = collections.Counter(), collections.Counter(), []
         self.right = {what: collections.Counter() for what in ("host", "program", "process")}
+        self.unjudged = {what: collections.Counter() for what in self.right}
 
     def side(self, key):
         if key not in self.sides:
@@ -213,6 +227,14 @@ class Judge:
         m = LABEL.match(p.frame_comment)
         return self.owners.get(m.group(3)) if m else None
 
+    def judged(self, what, kind):
+        return self.seen[kind] - self.unjudged[what][kind]
+
+    def share(self, what, kind):
+        """None: no packet of the kind says so much."""
+        n = self.judged(what, kind)
+        return self.right[what][kind] / n if n else None
+
     def count(self, kind, p, t, allowed):
         owner = self.label(p)
         kernel = owner is not None and not owner["cgroup"]
@@ -223,10 +245,15 @@ class Judge:
             program = host and (t.program is None
                                 or owner["cgroup"] == self.cgroup.get((t.host, t.program)))
             process = program and (t.pids is None or int(owner["pid"]) in t.pids)
+        # What a packet does not say is in no share; it may still be called what it cannot be, which is wrong.
+        kernels = t.kernel is True
+        unknown = {"host": t.host is None, "program": t.program is None and not kernels,
+                   "process": t.pids is None and not kernels}
         self.seen[kind] += 1
         must = MUST[self.rung] + (("process",) if self.rung == "cgroup" and kind in MAKERS else ())
         for what, ok in (("host", host), ("program", program), ("process", process)):
-            self.right[what][kind] += ok
+            self.unjudged[what][kind] += unknown[what]
+            self.right[what][kind] += ok and not unknown[what]
             if not ok and what in must and not (program and what == "process" and allowed
                                                 and int(owner["pid"]) in allowed):
                 self.wrong.append((what, p.frame_comment, t))
@@ -243,9 +270,12 @@ class Judge:
         print(f"rung {self.rung}", file=out)
         for kind in sorted(self.seen):
             n = self.seen[kind]
-            shares = "  ".join(f"{what} {100 * self.right[what][kind] / n:6.2f}%" for what in self.right)
+            shares = "  ".join(f"{what} {percent(self.share(what, kind), '.2f'):>6}" for what in self.right)
+            unjudged = ", ".join(f"{what} of {self.unjudged[what][kind]}" for what in self.right
+                                 if self.unjudged[what][kind])
+            unjudged = f"  not judged: {unjudged}" if unjudged else ""
             mixed = f"  {self.mixed[kind]} of several writers" if self.mixed[kind] else ""
-            print(f"  {kind:34} {n:7}  {shares}{mixed}", file=out)
+            print(f"  {kind:34} {n:7}  {shares}{mixed}{unjudged}", file=out)
 
     def times(self):
         """How long each connection of the kinds that are many was open, by its client's packets."""
@@ -279,7 +309,8 @@ class Judge:
 
     def result(self):
         return {"rung": self.rung, "kinds": {
-            kind: {"packets": n, **{what: self.right[what][kind] for what in self.right}}
+            kind: {"packets": n, **{what: self.right[what][kind] for what in self.right},
+                   "judged": {what: self.judged(what, kind) for what in self.right}}
             for kind, n in self.seen.items()}}
 
 
@@ -347,8 +378,11 @@ def main():
             pathlib.Path(opts.json).write_text(json.dumps(judge.result()))
         missing = [k for k in KINDS if k.replace("_", " ") not in judge.seen]
         assert not missing, f"no packets of {missing}"
-        two = judge.right["process"][TWO_WRITERS] / judge.seen[TWO_WRITERS]
+        two = judge.share("process", TWO_WRITERS)
         assert "process" not in MUST[rung] or two > 0.8, f"two writers: {two:.4f} right"
+        low = {k: judge.share("program", k) for k in judge.seen if rung == "none" and judge.judged("program", k)
+               and judge.share("program", k) < next(f for begin, f in PROGRAM_FLOORS if k.startswith(begin))}
+        assert not low, f"programs right: {low}"
         assert not judge.wrong, f"{len(judge.wrong)} wrong: " + "\n".join(map(str, judge.wrong[:10]))
 
 
@@ -361,7 +395,8 @@ def table(files):
         cells = []
         for r in results:
             k = r["kinds"].get(kind)
-            shares = [f"{100 * k[w] / k['packets']:.4g}" for w in ("host", "program", "process")] if k else ["–"]
+            shares = [percent(k[w] / k["judged"][w] if k["judged"][w] else None, ".4g")
+                      for w in ("host", "program", "process")] if k else ["–"]
             cells.append(shares[0] if len(set(shares)) == 1 else " / ".join(shares))
         n = max(r["kinds"][kind]["packets"] for r in results if kind in r["kinds"])
         print(f"| {kind} | {n:,} | " + " | ".join(cells) + " |")
