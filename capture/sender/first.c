@@ -1,6 +1,5 @@
 /* Puts the calling thread before others and back among them. */
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include "capture/sender/first.h"
@@ -33,4 +32,14 @@ void first_turn(struct first *f, bool waited)
 		f->busy_from = now;
 	if (f->on ? !waited && now - f->busy_from > BUSY_MAX : waited && !f->refused)
 		set(f, !f->on);
+}
+
+void first_init_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t a;
+
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(lock, &a);
+	pthread_mutexattr_destroy(&a);
 }

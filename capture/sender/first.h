@@ -6,6 +6,7 @@
 #ifndef CAPTURE_SENDER_FIRST_H
 #define CAPTURE_SENDER_FIRST_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,5 +17,8 @@ struct first {
 
 /* By the thread itself, before each of its turns, which are short. waited: there was nothing to do. */
 void first_turn(struct first *f, bool waited);
+
+/* Of a lock that it shares: whoever holds it must not wait for threads that run before him. */
+void first_init_lock(pthread_mutex_t *lock);
 
 #endif

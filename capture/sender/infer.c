@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "capture/sender/first.h"
 #include "capture/sender/infer_internal.h"
 #include "core/cleanup.h"
 #include "core/units.h"
@@ -442,17 +443,6 @@ static int set_up(struct infer *i, struct err *err)
 	return r < 0 ? r : infer_watch_start(i, err);
 }
 
-/* The watch, which runs before others, must not wait for a capture thread that waits for these. */
-static void init_lock(pthread_mutex_t *lock)
-{
-	pthread_mutexattr_t a;
-
-	pthread_mutexattr_init(&a);
-	pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
-	pthread_mutex_init(lock, &a);
-	pthread_mutexattr_destroy(&a);
-}
-
 int infer_open(struct emu *e, struct owners *owners, struct infer **ret, struct err *err)
 {
 	struct infer *i = calloc(1, sizeof(*i));
@@ -465,7 +455,7 @@ int infer_open(struct emu *e, struct owners *owners, struct infer **ret, struct 
 	i->owners = owners;
 	i->epoll_fd = i->stop_fd = i->notices_fd = -1;
 	i->turn = 1;
-	init_lock(&i->lock);
+	first_init_lock(&i->lock);
 	r = set_up(i, err);
 	if (r < 0) {
 		infer_close(i);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "capture/sender/first.h"
 #include "capture/sender/owner.h"
 #include "capture/sender/process.h"
 #include "core/csv.h"
@@ -119,7 +120,7 @@ struct owners *owners_new(const struct net *net)
 
 	if (!o)
 		return NULL;
-	pthread_mutex_init(&o->lock, NULL);
+	first_init_lock(&o->lock);
 	o->net = net;
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	o->boot_to_real = units_now_real() - (boot.tv_sec * NSEC_PER_SEC + boot.tv_nsec);
