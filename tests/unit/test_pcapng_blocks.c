@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include "capture/file/pcapng.h"
 #include "capture/file/pcapng_blocks.h"
 #include "capture/secrets.h"
@@ -334,6 +336,38 @@ static void test_replaced(void **state)
 	}
 }
 
+/* Killed as soon as the new file is there: the old one is read as if nothing had been. */
+static void test_killed(void **state)
+{
+	enum { MANY = 60000 };
+	int watch = inotify_init1(IN_CLOEXEC);
+	char events[4096] = "", file[60];
+	pid_t child;
+
+	snprintf(file, sizeof(file), "%s/test", folders[1]);
+	assert_true(inotify_add_watch(watch, folders[1], IN_CREATE) >= 0);
+	child = fork();
+	if (child == 0) {
+		int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		struct pcapng_writer *w = create(fd);
+
+		for (uint32_t i = 0; i < MANY; i++)
+			write_packet(w, i);
+		pcapng_flush(w);
+		pcapng_set_dir(w, dirs[1]);
+		pcapng_set_secrets(w, KEY, strlen(KEY));
+		pcapng_close(w, NULL);
+		_exit(0);
+	}
+	do {
+		assert_true(read(watch, events, sizeof(events)) > 0);
+	} while (!memmem(events, sizeof(events), ".test.new", 10));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	check_packets(file, MANY);
+	close(watch);
+}
+
 static void test_no_secrets(void **state)
 {
 	struct pcapng_writer *w = create_here();
@@ -424,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_no_secrets),
 		cmocka_unit_test(test_no_room_for_secrets),
 		cmocka_unit_test(test_clean_secrets),
