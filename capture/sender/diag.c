@@ -151,9 +151,9 @@ static void count_answer(void *arg, const struct diag_socket *s)
 }
 
 /*
- * The kernel answers within send(), and goes on with a dump at each reading, so there is nothing to wait
- * for: a socket that is empty before the answer has been read has lost it. What is read before it belongs
- * to earlier questions that were given up.
+ * The kernel answers within send(), and goes on with a dump at each reading, so there is nothing to
+ * wait for: a socket that is empty before the answer has been read has lost it. What is read before it
+ * belongs to earlier questions that were given up.
  */
 static int ask(struct diag *d, const struct inet_diag_req_v2 *req, uint16_t flags, diag_fn *fn,
 	       void *arg)

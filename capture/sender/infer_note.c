@@ -1,7 +1,7 @@
 /*
- * What is noted of senders: a hash of records by key, the youngest of a key first. What has not been looked
- * up for long goes, and what was looked up longest ago where there are too many: a socket that is still
- * there is asked for again.
+ * What is noted of senders: a hash of records by key, the youngest of a key first. What has not been
+ * looked up for long goes, and what was looked up longest ago where there are too many: a socket that
+ * is still there is asked for again.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>

@@ -1,7 +1,7 @@
 /*
  * Hears at once of what begins something: packet sockets with a classic filter where the rings are,
- * and a thread that runs before others do, for it has little to do and must not be late. It holds the lock
- * for a batch of packets, so that the capture's thread, which waits for it, gets its turn in a flood too.
+ * and a thread that runs before others do, for it has little to do and must not be late. It holds the
+ * lock for a batch of packets, so that the capture's thread gets its turn in a flood too.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
@@ -153,7 +153,7 @@ static void read_notices(struct infer *i, const struct infer_source *s)
 	i->udp_from = units_now_real();
 }
 
-/* Each source once, for they may go on for ever: what is left is as good as lost, and is said to be. */
+/* Each source once, for they may go on for ever: what is left is as good as lost. */
 static void take_notices(struct infer *i)
 {
 	struct epoll_event ev[EVENTS];

@@ -50,9 +50,9 @@ static bool get_event(const struct nlmsghdr *nlh, uint32_t *ret_ack, struct proc
 }
 
 /*
- * The kernel answers a listener within send(), with an event of no process and the question's number and
- * one (it counts cn_msg.seq up itself). What other listeners of the machine have it tell of may come
- * before that.
+ * The kernel answers a listener within send(), with an event of no process and the question's number
+ * and one (it counts cn_msg.seq up itself). What other listeners of the machine have it tell of may
+ * come before that.
  */
 static int is_heard(int fd, uint32_t asked)
 {
