@@ -8,7 +8,7 @@ static int run(struct call *call)
 	struct json j;
 	int swept;
 
-	if (call_need_root(call))
+	if (call_need_root(call, "sweeping what killed runs left"))
 		return err_exit(&call->err);
 	swept = rundir_sweep(&call->err);
 	if (call->err.n || swept < 0) {

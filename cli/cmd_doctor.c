@@ -78,7 +78,9 @@ static void probe_namespaces(struct finding *f)
 	}
 	if (!netns_new(&fd, 1, false, &err))
 		return;
-	snprintf(f->what, sizeof(f->what), "cannot make one: %s", err.n ? err.items[0].msg : "refused");
+	/* Behind a ';' is what gives it, which stands below. */
+	snprintf(f->what, sizeof(f->what), "%.*s", err.n ? (int)strcspn(err.items[0].msg, ";") : 0,
+		 err.n ? err.items[0].msg : "");
 	lack(f, LACK, "no network can be built", "root with CAP_SYS_ADMIN (in a container: --privileged)");
 }
 

@@ -282,7 +282,7 @@ static int run(struct call *call)
 	struct run_opts opts = { .duration = 0 };
 	uint64_t seed;
 
-	if (read_options(call, &seed, &opts) || call_need_root(call))
+	if (read_options(call, &seed, &opts) || call_need_root(call, "building a network"))
 		return err_exit(&call->err);
 	stop_fd = signals_open(false);
 	opts.stop_fd = stop_fd;

@@ -76,7 +76,8 @@ static int run(struct call *call)
 	int r;
 
 	if (call_seed(call, &store, &seed) ||
-	    run_check(call->args[0], seed, &net, &uses, &call->err) || call_need_root(call))
+	    run_check(call->args[0], seed, &net, &uses, &call->err) ||
+	    call_need_root(call, "building a network"))
 		return err_exit(&call->err);
 	opts.sealed = uses_attack(&uses);
 	opts.tls_keys = uses.capture.secrets ? SECRETS_FILE : NULL;

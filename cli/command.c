@@ -54,11 +54,11 @@ int call_seed(struct call *call, uint64_t *store, const uint64_t **ret_seed)
 	return 0;
 }
 
-int call_need_root(struct call *call)
+int call_need_root(struct call *call, const char *what)
 {
 	if (geteuid() == 0)
 		return 0;
-	return err_missing(&call->err, "building a network needs root; run: sudo %s", call->line);
+	return err_missing(&call->err, "%s needs root; run: sudo %s", what, call->line);
 }
 
 int call_report(struct call *call)

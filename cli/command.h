@@ -64,8 +64,8 @@ int command_main(int argc, char **argv);
 const char *call_value(const struct call *call, const char *option);
 /* Reads --seed: 0 with *ret_seed pointing at *store or NULL, or -EINVAL with err filled. */
 int call_seed(struct call *call, uint64_t *store, const uint64_t **ret_seed);
-/* 0, or -EOPNOTSUPP with the way out in err, where the caller is not root. */
-int call_need_root(struct call *call);
+/* 0, or -EOPNOTSUPP with the way out in err, where the caller is not root; what: "sweeping". */
+int call_need_root(struct call *call, const char *what);
 /* Prints every error as "detnet: file:line: message"; returns the exit code. */
 int call_report(struct call *call);
 /* {"file":…,"line":…,"message":…} for each error, as an array under key. */

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The command line without a network: exit codes, error lines, help, man pages, JSON."""
 import json
+import os
 import re
+import shutil
 import subprocess
 import xml.dom.minidom
 
-from program import LAB, MAN, check, detnet, folder, matches, run_tests, write
+from program import DETNET, LAB, MAN, check, detnet, folder, matches, run_tests, write
 
 COMMANDS = ["run", "check", "graph", "scenarios", "flows", "packets", "doctor", "clean", "help"]
 
@@ -111,6 +113,18 @@ def test_doctor():
     text = detnet("doctor")[1]
     for name in found:
         matches(rf"^(yes|partly|no) +{re.escape(name)} ", text)
+
+
+def test_who_lacks_root_is_told_what_for():
+    nobody = {"user": 65534} if os.geteuid() == 0 else {}
+    with folder() as d:
+        os.chmod(d, 0o755)
+        program, lab = shutil.copy(DETNET, d), write(d, "lab.ini", LAB)
+        for args, what in ((["clean"], "sweeping what killed runs left"), (["run", lab], "building a network"),
+                           ([lab, "-c", "net"], "building a network")):
+            r = subprocess.run([program, *args], capture_output=True, text=True, timeout=60, **nobody)
+            line = " ".join([program, *args])
+            check((r.returncode, r.stdout, r.stderr), (3, "", f"detnet: {what} needs root; run: sudo {line}\n"))
 
 
 def options_of(command):
