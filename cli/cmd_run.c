@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "cli/command.h"
 #include "cli/signals.h"
+#include "capture/flow/schema.h"
 #include "capture/sender/process.h"
 #include "core/units.h"
 #include "scenarios/engine/link_row.h"
@@ -104,7 +105,9 @@ static void print_failures(const struct run_summary *s)
 		printf("  and %zu more kinds of failure: see outcome in %s/activities.csv\n",
 		       s->n_failures - FAILURES_SHOWN, s->out);
 	if (s->stopped)
-		printf("  ended early: %u of %u activities never began\n", s->skipped, s->planned);
+		printf("  ended early%s: %u of %u activities never began\n",
+		       s->capture.error ? ", for the capture could not be written" : "", s->skipped,
+		       s->planned);
 }
 
 /* A path as a shell takes it. */
@@ -115,26 +118,39 @@ static char *shell_word(const char *path)
 	return process_join_argv(argv);
 }
 
-static void print_how_to_open(const struct run_summary *s)
+/* Readers other than detnet take one file: word. */
+static void print_other_readers(const struct run_summary *s, const char *word)
 {
-	_cleanup_free_ char *capture = NULL, *word = NULL;
-
-	if (asprintf(&capture, "%s/capture.%s", s->out, capture_format_names[s->format]) < 0)
-		capture = NULL;
-	word = capture ? shell_word(capture) : NULL;
-	if (!word)
-		return;
-	printf("\nOpen it:\n");
 	/* A packet is there once for each link, which Wireshark would take for retransmissions. */
 	if (s->format == CAPTURE_PCAPNG)
 		printf("  wireshark -o tcp.analyze_sequence_numbers:FALSE -o 'gui.column.format:\"No.\",\"%%m\","
 		       "\"Time\",\"%%t\",\"Source\",\"%%s\",\"Destination\",\"%%d\",\"Protocol\",\"%%p\","
 		       "\"Sender\",\"%%Cus:frame.comment:0:R\",\"Info\",\"%%i\"' %s\n"
-		       "  detnet packets %s --limit 20\n"
 		       "  tshark -r %s -Y ip -c 20 -T fields -e frame.interface_name -e ip.src -e ip.dst -e "
-		       "frame.comment\n", word, word, word);
+		       "frame.comment\n", word, word);
 	else
 		printf("  wireshark -o tcp.analyze_sequence_numbers:FALSE %s\n", word);
+}
+
+/* A rotated capture is merged for the others, and beside the folder, which a next run replaces. */
+static void print_how_to_open(const struct run_summary *s)
+{
+	_cleanup_free_ char *path = NULL, *word = NULL, *folder = shell_word(s->out);
+	const char *ending = capture_format_names[s->format];
+	bool rotated = s->capture.files > 1;
+
+	if ((rotated ? asprintf(&path, "merged.%s", ending) :
+		       asprintf(&path, "%s/capture.%s", s->out, ending)) < 0)
+		path = NULL;
+	word = path ? shell_word(path) : NULL;
+	if (!word || !folder)
+		return;
+	printf("\nOpen it:\n");
+	if (s->format == CAPTURE_PCAPNG)
+		printf("  detnet packets %s --limit 20\n", rotated ? folder : word);
+	if (rotated)
+		printf("  mergecap -w %s %s/capture*.%s\n", word, folder, ending);
+	print_other_readers(s, word);
 	printf("  python3 -c 'import pandas as pd; print(pd.read_csv(\"%s/flows.csv\").groupby("
 	       "[\"scenario\", \"label\"]).size())'\n", s->out);
 }
@@ -175,33 +191,88 @@ static void print_changes_left(const struct run_summary *s)
 		       s->changes_left == 1 ? "s" : "");
 }
 
-static void print_result(const struct run_summary *s)
+/* First of all, for it spoils what comes below. */
+static void print_capture_error(const struct run_summary *s)
 {
 	const struct capture_stats *c = &s->capture;
-	char packets[32], drops[32], kernel[32], wall[32];
+	char n[32];
 
-	print_table(s);
-	print_failures(s);
-	printf("\n  %s packets captured on all links, %s dropped; %.4g%% carry their sender's name "
-	       "(%s are of a kernel: ARP, resets, echo replies)\n", grouped(packets, c->packets),
-	       grouped(drops, c->drops), share_labelled(c), grouped(kernel, c->kernel));
-	print_fates(&c->fates);
-	print_changes_left(s);
-	printf("  senders known by: %s; links shaped by: %s; took %s\n", s->rung, s->links_engine,
-	       units_human_time(wall, sizeof(wall), s->wall));
-	printf("\nIn %s:\n"
-	       "  %-16s %s%s\n"
-	       "  flows.csv        flows with scenario, class and label\n"
-	       "%s"
+	if (!c->error)
+		return;
+	printf("\n  The capture could not be written whole: %s. %s packets were not written",
+	       capture_error_text(c->error), grouped(n, c->unwritten));
+	if (s->skipped)
+		printf(", and %u of %u activities never began because of it", s->skipped, s->planned);
+	puts(".");
+}
+
+static void print_packets(const struct capture_stats *c, bool filter)
+{
+	char packets[32], all[32], filtered[32], unwritten[32], drops[32], kernel[32];
+
+	printf("\n  %s ", grouped(packets, c->packets));
+	if (filter || c->unwritten)
+		printf("of %s packets written, ",
+		       grouped(all, c->packets + c->filtered + c->unwritten));
+	else
+		printf("packets captured on all links, ");
+	if (filter)
+		printf("the filter left out %s, ", grouped(filtered, c->filtered));
+	if (c->unwritten)
+		printf("%s could not be, ", grouped(unwritten, c->unwritten));
+	printf("%s dropped; %.4g%% carry their sender's name "
+	       "(%s are of a kernel: ARP, resets, echo replies)\n", grouped(drops, c->drops),
+	       share_labelled(c), grouped(kernel, c->kernel));
+}
+
+static void print_captures(const struct run_summary *s)
+{
+	const char *ending = capture_format_names[s->format];
+	char name[32];
+
+	snprintf(name, sizeof(name), "capture.%s", ending);
+	printf("  %-16s %s once per link%s\n", name,
+	       s->filter ? "every packet that passed the filter," : "every packet",
+	       s->format == CAPTURE_PCAP ? "; senders are in flows.csv alone" :
+					   ", its sender in the packet's comment");
+	if (s->capture.files == 2)
+		printf("  capture-00002.%s   where it goes on\n", ending);
+	else if (s->capture.files > 2)
+		printf("  capture-00002.%s to capture-%05u.%s   where it goes on\n", ending,
+		       s->capture.files, ending);
+	if (s->per_host)
+		printf("  hosts/           the same packets, as each host and router has them\n");
+}
+
+static void print_files(const struct run_summary *s)
+{
+	printf("\nIn %s:\n", s->out);
+	print_captures(s);
+	printf("  flows.csv        flows with scenario, class and label\n");
+	for (size_t i = 0; s->schemas && s->schemas[i]; i++)
+		printf("  %-16s %s\n", s->schemas[i]->file, s->schemas[i]->brief);
+	printf("%s"
 	       "  activities.csv   what was done, when, with which inputs, and what came of it\n"
 	       "  owners.csv       the processes behind the packets\n"
 	       "  logs/            what each program printed\n"
-	       "  manifest.json, topology.ini   what made this, to make it again\n", s->out,
-	       s->format == CAPTURE_PCAP ? "capture.pcap" : "capture.pcapng",
-	       s->format == CAPTURE_PCAP ? "every packet once per link; senders are in flows.csv alone" :
-					   "every packet once per link, its sender in the packet's comment",
-	       c->files > 1 ? "; goes on in capture-00002 and so on" : "",
-	       c->shaped ? "  fates.csv        what became of each packet on each shaped link\n" : "");
+	       "  manifest.json, topology.ini   what made this, to make it again\n",
+	       s->capture.shaped ?
+		       "  fates.csv        what became of each packet on each shaped link\n" : "");
+}
+
+static void print_result(const struct run_summary *s)
+{
+	char wall[32];
+
+	print_capture_error(s);
+	print_table(s);
+	print_failures(s);
+	print_packets(&s->capture, s->filter);
+	print_fates(&s->capture.fates);
+	print_changes_left(s);
+	printf("  senders known by: %s; links shaped by: %s; took %s\n", s->rung, s->links_engine,
+	       units_human_time(wall, sizeof(wall), s->wall));
+	print_files(s);
 	print_how_to_open(s);
 }
 
@@ -218,6 +289,7 @@ static void print_json(const struct run_summary *s)
 	json_kv_uint(&j, "filtered", c->filtered);
 	json_kv_uint(&j, "drops", c->drops);
 	json_kv_uint(&j, "unwritten", c->unwritten);
+	json_kv_str(&j, "capture_error", c->error ? capture_error_text(c->error) : NULL);
 	json_kv_uint(&j, "files", c->files);
 	json_kv_uint(&j, "unlabelled", c->unlabelled);
 	json_kv_uint(&j, "kernel", c->kernel);

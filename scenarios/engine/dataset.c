@@ -300,6 +300,7 @@ void run_summary_free(struct run_summary *s)
 		free(s->failures[i].log);
 	}
 	free(s->failures);
+	free(s->schemas);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -376,15 +377,36 @@ static int add_failure(struct run_summary *s, const struct dataset *d, size_t i)
 	return f->scenario && f->sub && f->outcome && f->log ? 0 : -ENOMEM;
 }
 
+/* What [capture] says outlives the experiment that it was read for. */
+static int copy_settings(struct run_summary *s, const struct capture_opts *c)
+{
+	size_t n = 0;
+
+	s->format = c->format;
+	s->filter = c->filter;
+	s->per_host = c->per_host;
+	if (!c->schemas)
+		return 0;
+	while (c->schemas[n])
+		n++;
+	s->schemas = calloc(n + 1, sizeof(*s->schemas));
+	if (!s->schemas)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		s->schemas[i] = c->schemas[i];
+	return 0;
+}
+
 int dataset_summary(const struct dataset *d, struct flow_table *flows, struct run_summary *ret)
 {
 	struct run_summary s = { .capture = d->capture, .rung = d->rung,
 				 .links_engine = d->links_engine, .wall = d->wall,
-				 .format = d->uses->capture.format,
 				 .planned = (unsigned)d->plan->n };
 	unsigned verdicts[VERDICTS];
-	int r = flow_table_each(flows, sum_flow, &s);
+	int r = copy_settings(&s, &d->uses->capture);
 
+	if (r == 0)
+		r = flow_table_each(flows, sum_flow, &s);
 	for (size_t i = 0; i < d->plan->n && r == 0; i++) {
 		const struct activity_label *l = &d->plan->activities[i].label;
 		struct run_row *row = find_row(&s, l->scenario, l->class);

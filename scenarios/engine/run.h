@@ -57,6 +57,8 @@ struct run_summary {
 	bool stopped; /* ended early: the skipped ones never began */
 	const char *rung, *links_engine;
 	enum capture_format format;
+	bool filter, per_host; /* as [capture] says */
+	const struct flow_schema **schemas; /* beside flows.csv, NULL at the end; NULL: none */
 	int64_t wall; /* ns */
 };
 void run_summary_free(struct run_summary *s);

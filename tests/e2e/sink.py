@@ -85,6 +85,13 @@ def captures(folder, name, ending):
     return [folder / f"{name}.{ending}", *sorted(folder.glob(f"{name}-*.{ending}"))]
 
 
+def listed(said):
+    """The files that a run's summary names."""
+    block = said.split("\nIn ", 1)[1].split("\n\n")[0]
+    return {name.rstrip(",") for line in block.splitlines()[1:] for name in line.split()
+            if re.search(r"\.(pcapng|pcap|csv|log|ini|json),?$|^\w+/$", name)}
+
+
 KEY = ("frame.interface_name", "frame.packet_flags_direction", "frame.packet_id", "frame.time_epoch", "frame.len")
 
 
@@ -107,9 +114,13 @@ def statistics(path):
 
 
 def check_rotated(tmp):
-    _, out = experiment(tmp / "rotated", "rotate_size = 1MiB\nper_host = yes\nschemas = zeek cic netflow", kib=120)
+    r, out = experiment(tmp / "rotated", "rotate_size = 1MiB\nper_host = yes\nschemas = zeek cic netflow", kib=120)
     manifest = lab.manifest(out)
     files = captures(out, "capture", "pcapng")
+    there = {p.name + "/" * p.is_dir() for p in out.iterdir()}
+    assert listed(r.stdout) == there - {f.name for f in files[2:-1]}, (r.stdout, there)
+    assert f"  detnet packets {out} --limit" in r.stdout, r.stdout
+    assert f"  mergecap -w merged.pcapng {out}/capture*.pcapng\n" in r.stdout, r.stdout
     assert len(files) == manifest["capture_files"] >= 3, files
     packets = [r for f in files for r in records(f, *KEY, "frame.comment", "tcp.stream")]
     assert len(packets) == manifest["counts"]["packets"]
@@ -140,7 +151,7 @@ def check_rotated(tmp):
 
 
 def check_filtered(tmp):
-    _, out = experiment(tmp / "filtered", "filter = tcp and host h1\nrotate_time = 1s\nformat = pcap")
+    r, out = experiment(tmp / "filtered", "filter = tcp and host h1\nrotate_time = 1s\nformat = pcap")
     manifest = lab.manifest(out)
     files = captures(out, "capture", "pcap")
     assert 2 <= len(files) == manifest["capture_files"] <= 8, files
@@ -150,6 +161,9 @@ def check_filtered(tmp):
     assert packets and all(h1 in r[:2] and r[2] for r in packets), "the filter let others pass"
     counts = manifest["counts"]
     assert len(packets) == counts["packets"] and counts["filtered"] > len(packets) / 2
+    said = (f"{counts['packets']:,} of {counts['packets'] + counts['filtered']:,} packets written, the filter left out "
+            f"{counts['filtered']:,}, 0 dropped")
+    assert said in r.stdout and "every packet that passed the filter, once per link" in r.stdout, r.stdout
     assert {f["orig_host"] for f in flows if f["proto"] == "tcp"} == {"h1", "h2"}, "flows were filtered, too"
     magic = files[0].read_bytes()[:4]
     assert magic == bytes.fromhex("4d3cb2a1"), "no nanoseconds"
@@ -179,7 +193,12 @@ def check_full(tmp):
         packets = records(out / "capture.pcapng", "frame.comment")
         manifest = lab.manifest(out)
         assert manifest["capture_error"] == "No space left on device" and manifest["stopped_early"], manifest
-        assert manifest["counts"]["unwritten"] > 0
+        counts = manifest["counts"]
+        assert counts["unwritten"] > 0
+        first = re.match(r"\s*(.*)", r.stdout)[1]
+        assert first == ("The capture could not be written whole: No space left on device. "
+                         f"{counts['unwritten']:,} packets were not written, and {counts['activities_skipped']} of 80 "
+                         "activities never began because of it."), first
         assert 5000 < len(packets) <= manifest["counts"]["packets"]
         assert all(r[0] for r in packets)
         flows = lab.table(out / "flows.csv")
