@@ -8,6 +8,8 @@
 #include "capture/flow/flow.h"
 #include "capture/flow/packet.h"
 #include "capture/flow/schema.h"
+#include "capture/join/files.h"
+#include "capture/sink.h"
 #include "cli/command.h"
 #include "cli/flows_json.h"
 #include "cli/out_file.h"
@@ -20,7 +22,9 @@ struct flows {
 	struct call *call;
 	const struct flow_schema *schema;
 	const struct flow_schema *schemas[2]; /* the same, as the table wants them */
-	struct pcapng_reader *reader;
+	struct join_files files;
+	size_t next_file;
+	struct pcapng_reader *reader; /* of the file being read */
 	struct flow_table *table;
 	struct out_file file;
 	FILE *out; /* of the file, or standard output */
@@ -85,14 +89,29 @@ static void gather(struct flows *fs, const struct pcapng_packet *p, uint16_t lin
 		add_batch(fs);
 }
 
+/* Goes on to the next file; the packets of the last one are given away first. */
+static int open_file(struct flows *fs)
+{
+	int r;
+
+	add_batch(fs);
+	pcapng_reader_close(steal_ptr(fs->reader));
+	r = pcapng_open(fs->files.paths[fs->next_file++], &fs->reader, &fs->call->err);
+	if (r == 0)
+		pcapng_before_move(fs->reader, before_move, fs);
+	return r;
+}
+
+/* An interface has one number in all files of a capture, each of which begins with all of them. */
 static int read_packets(struct flows *fs)
 {
 	struct pcapng_packet p;
 	int e = 0;
 
-	pcapng_before_move(fs->reader, before_move, fs);
-	while (!fs->error && (e = pcapng_next(fs->reader, &p, &fs->call->err)) > 0)
-		gather(fs, &p, pcapng_iface(fs->reader, p.iface)->linktype);
+	do {
+		while (!fs->error && (e = pcapng_next(fs->reader, &p, &fs->call->err)) > 0)
+			gather(fs, &p, pcapng_iface(fs->reader, p.iface)->linktype);
+	} while (!fs->error && !e && fs->next_file < fs->files.n && !(e = open_file(fs)));
 	add_batch(fs);
 	return fs->error ? fs->error : e;
 }
@@ -174,10 +193,11 @@ static int parse_options(struct flows *fs, struct flow_opts *opts)
 }
 
 /* Flows of a pipe are there for others as they end, so they are written to the file itself. */
-static int open_out(struct flows *fs, const char *input)
+static int open_out(struct flows *fs)
 {
 	const char *path = call_value(fs->call, "output");
-	int r = path ? out_file_open(&fs->file, path, input, fs->live, &fs->call->err) : 0;
+	int r = path ? out_file_open(&fs->file, path, fs->files.paths, fs->files.n, fs->live,
+				     &fs->call->err) : 0;
 
 	if (r)
 		return r;
@@ -199,29 +219,60 @@ static void close_out(struct flows *fs)
 /* Before anything is written, so that a wrong name leaves what it was to be written to as it is. */
 static int open_in(struct flows *fs, const char *path)
 {
-	if (access(path, R_OK))
-		return err_at(&fs->call->err, path, 0, "%s", strerror(errno));
-	return pcapng_open(path, &fs->reader, &fs->call->err);
+	int r = join_files_find(path, &fs->files, &fs->call->err);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < fs->files.n; i++)
+		if (access(fs->files.paths[i], R_OK))
+			return err_at(&fs->call->err, fs->files.paths[i], 0, "%s", strerror(errno));
+	return open_file(fs);
+}
+
+/* Of a file that is the first of several, which may be all of a run's or not (a host's, the shell's). */
+static void warn_of_more(const struct flows *fs, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	const char *dot = strrchr(base, '.'), *ending = dot ? dot + 1 : "";
+	_cleanup_free_ char *next = NULL;
+
+	if (fs->files.n != 1 || strcmp(fs->files.paths[0], path) || !dot ||
+	    (strcmp(ending, capture_format_names[CAPTURE_PCAPNG]) &&
+	     strcmp(ending, capture_format_names[CAPTURE_PCAP])))
+		return;
+	if (asprintf(&next, "%.*s-00002.%s", (int)(dot - path), path, ending) < 0)
+		next = NULL;
+	if (!next || access(next, F_OK))
+		return;
+	if (sink_is_name(base, "capture"))
+		log_warn("the capture goes on in %s; give its folder to have the flows of all its "
+			 "files", next);
+	else
+		log_warn("the capture goes on in %s; to have the flows of all its files, merge them "
+			 "with mergecap", next);
 }
 
 static int run(struct call *call)
 {
-	const char *path = strcmp(call->args[0], "-") ? call->args[0] : "/dev/stdin";
-	struct flows fs = { .call = call, .link = -1, .live = path != call->args[0] };
+	const char *path = call->args[0];
+	struct flows fs = { .call = call, .link = -1, .live = !strcmp(path, "-") };
 	struct flow_opts opts = { .ended = write_flow, .arg = &fs };
 
 	if (parse_options(&fs, &opts) || open_in(&fs, path))
-		return err_exit(&call->err);
+		goto out;
+	warn_of_more(&fs, path);
 	fs.schemas[0] = fs.schema;
 	opts.schemas = fs.schemas;
 	fs.table = flow_table_new(&opts, NULL);
 	if (!fs.table)
 		err_sys(&call->err, ENOMEM, "%s", path);
-	else if (!open_out(&fs, path))
+	else if (!open_out(&fs))
 		write_flows(&fs, path);
 	close_out(&fs);
+out:
 	pcapng_reader_close(fs.reader);
 	flow_table_free(fs.table);
+	join_files_clear(&fs.files);
 	return err_exit(&call->err);
 }
 
@@ -251,12 +302,13 @@ static const struct option_row options[] = {
 
 const struct command cmd_flows = {
 	.name = "flows",
-	.synopsis = "FILE [--schema NAME] [-o OUT] [--json]",
+	.synopsis = "FILE|DIR [--schema NAME] [-o OUT] [--json]",
 	.brief = "Write down the flows of a capture",
 	.help = "Reads a pcap or pcapng file, or standard input if FILE is '-', in one pass, and writes a row\n"
-		"for each bidirectional flow when it has ended. Root is not needed, and the capture need not be\n"
-		"detnet's.\n\n"
+		"for each bidirectional flow when it has ended. Of a run's folder it reads all files of the\n"
+		"capture, as one. Root is not needed, and the capture need not be detnet's.\n\n"
 		"    detnet flows capture.pcapng\n"
+		"    detnet flows out/lab --schema cic\n"
 		"    tcpdump -w - -i eth0 | detnet flows - --schema zeek -o conn.log\n"
 		"    detnet flows trace.pcap --schema netflow --active 2min --json\n\n"
 		"Schemas: detnet (CSV as in a run's flows.csv), zeek (Zeek's conn.log), cic (CICFlowMeter's\n"

@@ -29,16 +29,18 @@ static int open_beside(const char *name, const struct stat *old)
 	return fd;
 }
 
-int out_file_open(struct out_file *o, const char *path, const char *input, bool in_place,
-		  struct err *err)
+int out_file_open(struct out_file *o, const char *path, char *const *inputs, size_t n_inputs,
+		  bool in_place, struct err *err)
 {
 	struct stat st;
 	bool there = lstat(path, &st) == 0;
 	int fd;
 
 	*o = (struct out_file){ .path = path };
-	if (is_same(path, input))
-		return err_usage(err, "%s is the capture itself; give the output another name", path);
+	for (size_t i = 0; i < n_inputs; i++)
+		if (is_same(path, inputs[i]))
+			return err_usage(err, "%s is the capture itself; give the output another "
+					 "name", path);
 	/* What may not be written to is not replaced either. */
 	if (!in_place && (!there || (S_ISREG(st.st_mode) && access(path, W_OK) == 0))) {
 		if (asprintf(&o->beside, "%s.%d", path, (int)getpid()) < 0) {

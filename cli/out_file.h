@@ -20,9 +20,9 @@ struct out_file {
 	FILE *f;
 };
 
-/* path must stay until out_file_close(). input: what is read, and so must not be the same file. */
-int out_file_open(struct out_file *o, const char *path, const char *input, bool in_place,
-		  struct err *err);
+/* path must stay until out_file_close(). inputs: what is read, and so must not be the same file. */
+int out_file_open(struct out_file *o, const char *path, char *const *inputs, size_t n_inputs,
+		  bool in_place, struct err *err);
 /* One that is not whole is left only where there was none. */
 int out_file_close(struct out_file *o, bool whole, struct err *err);
 

@@ -227,6 +227,34 @@ def test_the_capture_is_not_its_own_output():
             check((r.returncode, path.read_bytes()), (2, data))
 
 
+def test_all_files_of_a_rotated_capture_are_one():
+    packets = spaced(CONNECTION)
+    with folder() as d:
+        d, parts = pathlib.Path(d), (packets[:2], packets[2:4], packets[4:])
+        for ending, form in (("pcap", pcap), ("pcapng", pcapng)):
+            for old in d.iterdir():
+                old.unlink()
+            for n, part in enumerate(parts, 1):
+                for name in ("capture", "h1"):
+                    (d / f"{name}{f'-{n:05}' if n > 1 else ''}.{ending}").write_bytes(form(part))
+            status, out, err = detnet("flows", str(d))
+            check((status, err), (0, ""))
+            check(list(csv.DictReader(io.StringIO(out))), flows(form(packets)))
+            for name, how in (("capture", "give its folder"), ("h1", "merge them with mergecap")):
+                status, out, err = detnet("flows", str(d / f"{name}.{ending}"))
+                check((status, len(out.splitlines())), (0, 2))
+                matches(rf"^detnet: warning: the capture goes on in .*/{name}-00002.{ending}; .*{how}", err)
+                check(detnet("flows", str(d / f"{name}-00003.{ending}"))[2], "")
+            last = d / f"capture-00003.{ending}"
+            status, _, err = detnet("flows", str(d), "-o", str(last))
+            check((status, last.read_bytes()), (2, form(parts[2])))
+            matches("is the capture itself", err)
+            last.write_bytes(b"hello, world")
+            status, out, err = detnet("flows", str(d))  # what was there is written
+            check((status, len(out.splitlines())), (2, 2))
+            matches(f"capture-00003.{ending}: .*neither pcapng nor pcap", err)
+
+
 def test_an_output_is_replaced():
     with folder() as d:
         path, out = pathlib.Path(d) / "x", pathlib.Path(d) / "out"
