@@ -2,9 +2,10 @@
  * detnet tail: follows a capture that is being written, as lines.
  *
  * Theory of operation. inotify says when the file grew and when a file of the folder was made or closed;
- * then what is new is read. The end is where nobody has the file open for writing (a lease on it is
- * granted then), or where its statistics were, which come last; unless the capture goes on in a next
- * file.
+ * then what is new is read. The end is where the writer's lock is off the file, unless the capture
+ * goes on in a next file. A file without one may be a copy under way: while somebody has it open for
+ * writing (its owner and root are granted a lease else) it is waited for its statistics, which come
+ * last.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
@@ -121,14 +122,20 @@ static void on_packet(void *arg, const struct pcapng_packet *p, const struct pca
 
 /* ---- its file ---- */
 
-/* Is it open for writing? Where the kernel does not say, until its statistics are there. */
-static bool is_written(const struct tail *t)
+enum writing { WRITING_NOT, WRITING_MAYBE, WRITING };
+
+/* Only root and the file's owner are told of one who has it open but has no lock on it. */
+static enum writing is_written(const struct tail *t)
 {
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(t->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+		return WRITING;
 	if (fcntl(t->fd, F_SETLEASE, F_RDLCK) == 0) {
 		fcntl(t->fd, F_SETLEASE, F_UNLCK);
-		return false;
+		return WRITING_NOT;
 	}
-	return errno == EAGAIN || !follow_is_whole(t->follow);
+	return errno == EAGAIN ? WRITING_MAYBE : WRITING_NOT;
 }
 
 /* The next file of the capture, if it is there. */
@@ -217,16 +224,17 @@ static int read_all(struct tail *t)
 	int r = 0;
 
 	while (more && r == 0) {
-		bool is_open = t->fd >= 0, written = is_open && is_written(t);
+		bool is_open = t->fd >= 0;
+		enum writing written = is_open ? is_written(t) : WRITING_NOT;
 
 		more = false;
 		if (is_open)
 			r = read_file(t);
-		if (r < 0 || (written && !follow_is_whole(t->follow)))
+		if (r < 0 || (written != WRITING_NOT && !follow_is_whole(t->follow)))
 			break;
 		r = open_next(t);
 		more = r > 0;
-		t->ended = is_open && !written && r == 0;
+		t->ended = is_open && written != WRITING && r == 0;
 		r = r > 0 ? 0 : r;
 	}
 	if (r == 0 && t->fd < 0)

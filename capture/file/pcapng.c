@@ -6,6 +6,7 @@
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "capture/file/pcapng_writer.h"
@@ -64,6 +65,17 @@ static void writer_free(struct pcapng_writer *w)
 	free(w);
 }
 
+/*
+ * Tells whoever reads the file, of whatever user, that it is being written. It is taken off before
+ * the file is closed, for a reader is woken by that, and looks.
+ */
+static void set_lock(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_OFD_SETLK, &lock); /* where a file system has no locks, a lease is left to tell */
+}
+
 int pcapng_create(int fd, const char *name, const char *os, const char *app, const char *comment,
 		  struct pcapng_writer **ret, struct err *err)
 {
@@ -75,6 +87,7 @@ int pcapng_create(int fd, const char *name, const char *os, const char *app, con
 		return err_sys(err, ENOMEM, "cannot write %s", name);
 	}
 	w->dir_fd = -1;
+	set_lock(fd, F_WRLCK);
 	r = outbuf_open(&w->out, fd, BUF_SIZE, block_size);
 	w->name = strdup(name);
 	if (!w->name)
@@ -192,6 +205,7 @@ int pcapng_close(struct pcapng_writer *w, struct err *err)
 	pcapng_flush(w);
 	if (!w->out.error && w->keys_len)
 		secrets = writer_put_secrets(w);
+	set_lock(w->out.fd, F_UNLCK);
 	r = outbuf_close(&w->out);
 	if (r)
 		err_sys(err, -r, "cannot write %s; it is complete up to where this happened",

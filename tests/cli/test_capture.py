@@ -172,6 +172,32 @@ def test_tail_follows_a_capture_to_its_end():
     check((status, err, len(out.splitlines())), (0, "", len(rows)))
 
 
+def test_tail_ends_for_whoever_looks():
+    where = pathlib.Path(DIR.name)
+    program = os.open(DETNET, os.O_RDONLY)  # its folder may be root's alone
+
+    def tail():
+        return subprocess.Popen([f"/proc/self/fd/{program}", "tail", str(where / "all.pcapng")], stdout=subprocess.PIPE,
+                                text=True, pass_fds=[program], user=65534, group=65534, extra_groups=[])
+
+    p = subprocess.Popen([DETNET, TOPO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=where)
+    p.stdin.write("capture start all.pcapng\nh1 echo on\n")
+    p.stdin.flush()
+    while p.stdout.readline() != "on\n":
+        pass
+    where.chmod(0o755)
+    (where / "all.pcapng").chmod(0o644)
+    early = tail()
+    p.stdin.write("h1 ping -c1 h2 >/dev/null\n")
+    p.stdin.flush()
+    first = early.stdout.readline()
+    p.communicate("capture stop\n", timeout=60)
+    shown, late = first + early.stdout.read(), tail()
+    check((early.wait(timeout=60), shown), (0, late.stdout.read()))
+    check((late.wait(timeout=60), len(shown.splitlines())), (0, len(packets("all.pcapng", "frame.number"))))
+    os.close(program)
+
+
 def test_too_many_secrets_fail_the_check():
     got, _, err = shell("capture start much.pcapng", "h1 ping -c1 h2 >/dev/null",
                         "h1 truncate -s 17M $SSLKEYLOGFILE", "capture stop")
