@@ -7,6 +7,7 @@
 #include "cli/packet_columns.h"
 #include "cli/packet_table.h"
 #include "core/csv.h"
+#include "core/log.h"
 #include "core/units.h"
 
 #define OUT_BUFFER (256 * 1024)
@@ -15,6 +16,7 @@
 struct condition {
 	const struct packet_column *column;
 	bool negated;
+	bool met; /* by a packet, before any was printed */
 	const char *pattern; /* fnmatch(3) */
 };
 
@@ -107,17 +109,34 @@ static int parse_options(struct packets *p)
 }
 
 /* A field that has no value is the empty text. */
-static bool is_wanted(const struct packets *p, const struct joined *j)
+static bool is_wanted(struct packets *p, const struct joined *j)
 {
-	for (size_t i = 0; i < p->n_conditions; i++) {
-		const struct condition *c = &p->conditions[i];
+	bool wanted = true;
+
+	/* While none was wanted all are tried, for who gets nothing is told which never holds. */
+	for (size_t i = 0; i < p->n_conditions && (wanted || !p->printed); i++) {
+		struct condition *c = &p->conditions[i];
 		char buf[PACKET_FIELD_SIZE];
 		const char *value = c->column->get(j, buf);
 
 		if (!fnmatch(c->pattern, value ? value : "", 0) == c->negated)
-			return false;
+			wanted = false;
+		else
+			c->met = true;
 	}
-	return true;
+	return wanted;
+}
+
+/* A name that was mistyped would otherwise look like a quiet host. */
+static void warn_of_conditions(const struct packets *p)
+{
+	for (size_t i = 0; !p->printed && i < p->n_conditions; i++) {
+		const struct condition *c = &p->conditions[i];
+
+		if (!c->met)
+			log_warn("no packet has %s%s=%s", c->column->name, c->negated ? "!" : "",
+				 c->pattern);
+	}
 }
 
 static void print_json(struct packets *p, const struct joined *j)
@@ -197,7 +216,8 @@ static int run(struct call *call)
 	if (!parse_options(&p) && !join_open(call->args[0], &join, &call->err)) {
 		setvbuf(stdout, NULL, _IOFBF, OUT_BUFFER);
 		print_header(&p);
-		print_packets(&p, join);
+		if (print_packets(&p, join) == 0)
+			warn_of_conditions(&p);
 	}
 	join_close(join);
 	packet_table_free(&p.table);

@@ -198,6 +198,16 @@ def test_conditions_hold():
     check(found("--filter", "activity=", "-n", "2"), [r for r in rows if not r["activity"]][:2])
 
 
+def test_a_condition_that_never_holds_is_told():
+    warning = "detnet: warning: no packet has {}\n"
+    check(detnet("packets", OUT, "--csv", "--fields", "host", "--filter", "host=h9 proto=tcp"),
+          (0, "host\n", warning.format("host=h9")))
+    check(detnet("packets", OUT, "--csv", "--fields", "host", "--filter", "host=h9 proto!=*"),
+          (0, "host\n", warning.format("host=h9") + warning.format("proto!=*")))
+    check(detnet("packets", OUT, "--csv", "--fields", "host", "--filter", "host=h1 host=h3"), (0, "host\n", ""))
+    check(detnet("packets", OUT, "--filter", "host=h1 dir=out", "--limit", "1")[2], "")
+
+
 def test_a_file_that_ends_too_early_is_printed_up_to_there():
     part = os.path.join(DIR.name, "cut.pcapng")
     with open(os.path.join(OUT, "capture.pcapng"), "rb") as f:
