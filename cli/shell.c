@@ -16,7 +16,7 @@ static int shell_exit(struct shell *sh, char *args)
 	return 0;
 }
 
-static int shell_help(struct shell *sh, char *args)
+int shell_help(struct shell *sh, char *args)
 {
 	const struct shell_command *c = shell_commands;
 
@@ -64,9 +64,11 @@ const struct shell_command shell_commands[] = {
 	  shell_pingall },
 	{ "capture", "[start|stop]",
 	  "Capture all packets with their senders, or tell how it goes.\n"
-	  "    capture start [FILE.pcapng] [FILTER]  into a new file; the filter is pcap-filter(7)'s, with names\n"
-	  "    capture stop                          completes the file\n"
-	  "    h1 capture [-c N] [FILTER]            prints a host's packets, or N of them, until Ctrl-C",
+	  "    capture start [FILE] [FILTER]  into a new file, whose name ends in .pcapng or .pcap;\n"
+	  "                                   without one capture.pcapng, capture-2.pcapng and so on\n"
+	  "    capture stop                   completes the file\n"
+	  "    h1 capture [-c N] [FILTER]     prints a host's packets, or N of them, until Ctrl-C\n"
+	  "    The filter is pcap-filter(7)'s, in quotes or not; names of nodes stand for their addresses.",
 	  shell_capture },
 	{ "sh", "command", "Run a command on the machine itself.", shell_sh },
 	{ "exit", "", "Leave, and take the network down.", shell_exit },

@@ -73,6 +73,9 @@ int shell_fail(const struct err *err);
 
 extern const struct shell_command shell_commands[]; /* ends with a row without a name */
 
+/* Explains the command of that name, or lists all for "". */
+int shell_help(struct shell *sh, char *args);
+
 /* shell_show.c */
 int shell_nodes(struct shell *sh, char *args);
 int shell_net(struct shell *sh, char *args);
@@ -85,8 +88,9 @@ int shell_link(struct shell *sh, char *args);
 int shell_pingall(struct shell *sh, char *args);
 /* shell_capture.c */
 int shell_capture(struct shell *sh, char *args);
-int shell_node_capture(struct shell *sh, uint32_t node, char *args);
 void shell_capture_end(struct shell *sh);
+/* shell_look.c */
+int shell_node_capture(struct shell *sh, uint32_t node, char *args);
 /* shell_exec.c */
 int shell_sh(struct shell *sh, char *args);
 int shell_node(struct shell *sh, uint32_t node, char *args);

@@ -1,39 +1,25 @@
 /*
- * The shell's captures: "capture start" into a file, and "h1 capture" as lines.
+ * The shell's captures into files: "capture start", "capture stop", and how it goes.
  *
- * Theory of operation. Nothing of it is there until it is asked for. Then the tag is put on all interfaces,
- * and stays: each program that runs or will run gets an owner, and the loop reads what BPF says of
- * processes, so that a later capture knows all senders, too. A connection that was open before has its
- * sender from its next bytes on, and until then the program whose cgroup it is of.
+ * Theory of operation. Nothing of it is there until it is asked for. Then the tag is put on all
+ * interfaces, and stays: each program that runs or will run gets an owner, and the loop reads what
+ * BPF says of processes, so that a later capture knows all senders, too. A connection that was open
+ * before has its sender from its next bytes on, and until then the program whose cgroup it is of.
  */
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include "capture/capture.h"
-#include "capture/filter.h"
-#include "capture/line.h"
-#include "capture/tap.h"
-#include "cli/shell.h"
+#include <unistd.h>
+#include "cli/shell_capture.h"
 #include "core/units.h"
 #include "scenarios/engine/settings.h"
 
-#define SPACE	  " \t"
-#define PIPE_SIZE (1 << 20) /* lines that wait to be printed */
-
-struct shell_capture {
-	struct shell *sh;
-	struct owners *owners;
-	struct tag *tag;
-	struct capture *capture; /* that runs, into a file or for lines; NULL: none */
-	char *file;		 /* its first; NULL: no file */
-	char *filter;
-	int dir_fd;
-};
+#define USAGE	    "capture start [FILE.pcapng|FILE.pcap] [FILTER]"
+#define DEFAULT_MAX 9999 /* capture-9999; with five digits it were the name of a later file */
 
 /* ---- senders ---- */
 
@@ -101,8 +87,7 @@ static int watch_events(struct shell_capture *sc)
 	return r;
 }
 
-/* Once in the shell's life. */
-static int know_senders(struct shell *sh, struct err *err)
+int shell_know_senders(struct shell *sh, struct err *err)
 {
 	struct shell_capture *sc;
 	int r = 0;
@@ -136,8 +121,7 @@ static int know_senders(struct shell *sh, struct err *err)
 
 /* ---- a capture ---- */
 
-/* Of the file's [capture], what is about files of packets. */
-static struct capture_opts options(const struct shell *sh)
+struct capture_opts shell_capture_opts(const struct shell *sh)
 {
 	struct capture_opts o = sh->uses->capture;
 
@@ -148,13 +132,14 @@ static struct capture_opts options(const struct shell *sh)
 	return o;
 }
 
-static void forget(struct shell_capture *sc)
+void shell_capture_forget(struct shell_capture *sc)
 {
 	capture_free(sc->capture);
 	sc->capture = NULL;
 	free(sc->file);
+	free(sc->name);
 	free(sc->filter);
-	sc->file = sc->filter = NULL;
+	sc->file = sc->name = sc->filter = NULL;
 	cleanup_closep(&sc->dir_fd);
 	sc->dir_fd = -1;
 }
@@ -174,37 +159,68 @@ static void print_counts(const struct capture_stats *s)
 	putchar('\n');
 }
 
+static void print_into(const struct shell_capture *sc)
+{
+	printf("*** Capturing into %s", sc->file);
+	if (sc->filter)
+		printf(" what is '%s'", sc->filter);
+}
+
 static int status(struct shell *sh)
 {
 	const struct shell_capture *sc = sh->capture;
 	struct capture_stats s;
 
 	if (!sc || !sc->file) {
-		puts("*** Not capturing; 'capture start [FILE] [FILTER]' begins");
+		puts("*** Not capturing; '" USAGE "' begins");
 		return 0;
 	}
 	capture_stats(sc->capture, &s);
-	printf("*** Capturing into %s", sc->file);
-	if (sc->filter)
-		printf(" what is '%s'", sc->filter);
+	print_into(sc);
 	printf(": ");
 	print_counts(&s);
 	return 0;
 }
 
-/* The suffix says that the word is a file, and of which format. */
-static bool is_file(const char *word, size_t n, enum capture_format *ret)
-{
-	for (int i = CAPTURE_PCAPNG; i <= CAPTURE_PCAP; i++) {
-		size_t len = strlen(capture_format_names[i]);
+/* ---- its file ---- */
 
-		if (n > len + 1 && word[n - len - 1] == '.' &&
-		    !strncmp(word + n - len, capture_format_names[i], len)) {
-			*ret = (enum capture_format)i;
-			return true;
-		}
+/* The suffix says that the word is a file, and of which format. */
+static bool is_file(const char *word, enum capture_format *ret)
+{
+	const char *dot = strrchr(word, '.');
+
+	for (int i = CAPTURE_PCAPNG; dot && dot > word && i <= CAPTURE_PCAP; i++) {
+		if (strcmp(dot + 1, capture_format_names[i]))
+			continue;
+		*ret = (enum capture_format)i;
+		return true;
 	}
 	return false;
+}
+
+/* A file of another suffix, rather than the beginning of a filter: an address, or an expression. */
+static bool is_other_file(const char *word)
+{
+	return strpbrk(word, "./") && word[strspn(word, "0123456789./")] &&
+	       !strpbrk(word, " \t()[]!=<>&|:\\");
+}
+
+/* The first of capture.pcapng, capture-2.pcapng … that is not there yet; malloc'd. */
+static char *default_file(enum capture_format format)
+{
+	const char *ending = capture_format_names[format];
+	char *file = NULL;
+
+	if (asprintf(&file, "capture.%s", ending) < 0)
+		return NULL;
+	for (unsigned i = 2; i <= DEFAULT_MAX; i++) {
+		if (faccessat(AT_FDCWD, file, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			break;
+		free(file);
+		if (asprintf(&file, "capture-%u.%s", i, ending) < 0)
+			return NULL;
+	}
+	return file;
 }
 
 /* Opens the folder of path; *ret_name is the rest of it, without the ending, malloc'd. */
@@ -229,74 +245,126 @@ static int open_folder(const char *path, int *ret_fd, char **ret_name, struct er
 	return 0;
 }
 
+/* "[FILE] [FILTER]": *ret_file is malloc'd, *ret_filter the rest of args or NULL. */
+static int read_words(char *args, enum capture_format *format, char **ret_file, const char **ret_filter,
+		      struct err *err)
+{
+	_cleanup_free_ char *copy = strdup(args);
+	char *at = copy, *word, *filter;
+	bool named;
+	int r;
+
+	if (!copy)
+		return err_sys(err, ENOMEM, "capture");
+	r = shell_unquote(&at, SHELL_SPACE, &word, err);
+	if (r < 0)
+		return r;
+	named = is_file(word, format);
+	if (!named && is_other_file(word))
+		return err_usage(err, "%s: a capture's name ends in .pcapng or .pcap; " USAGE, word);
+	if (named)
+		args += at - copy;
+	r = shell_unquote(&args, "", &filter, err);
+	if (r < 0)
+		return r;
+	*ret_file = named ? strdup(word) : default_file(*format);
+	*ret_filter = *filter ? filter : NULL;
+	return *ret_file ? 0 : err_sys(err, ENOMEM, "capture");
+}
+
 static int start(struct shell *sh, char *args, struct err *err)
 {
-	struct capture_opts o = options(sh);
-	size_t n = strcspn(args, SPACE);
-	bool named = is_file(args, n, &o.format);
-	_cleanup_free_ char *file = NULL, *name = NULL;
+	struct capture_opts o = shell_capture_opts(sh);
 	struct shell_capture *sc = sh->capture;
+	_cleanup_free_ char *file = NULL;
 	int r;
 
 	if (sc->file)
 		return err_usage(err, "capturing into %s already; 'capture stop' ends that", sc->file);
-	if (named)
-		file = strndup(args, n);
-	else if (asprintf(&file, "capture.%s", capture_format_names[o.format]) < 0)
-		file = NULL;
-	if (named)
-		args += n + strspn(args + n, SPACE);
-	if (*args)
-		o.filter = args;
-	if (!file)
-		return err_sys(err, ENOMEM, "capture");
-	r = open_folder(file, &sc->dir_fd, &name, err);
+	r = read_words(args, &o.format, &file, &o.filter, err);
+	if (r == 0)
+		r = open_folder(file, &sc->dir_fd, &sc->name, err);
 	if (r < 0)
 		return r;
 	o.dir_fd = sc->dir_fd;
-	o.name = name;
+	o.name = sc->name;
+	sc->format = o.format;
 	sc->filter = o.filter ? strdup(o.filter) : NULL;
 	r = capture_start(sh->emu, sc->tag, sc->owners, &o, &sc->capture, err);
 	if (r < 0) {
 		sc->capture = NULL;
-		forget(sc);
+		shell_capture_forget(sc);
 		return err->n ? r : err_sys(err, -r, "capture");
 	}
 	sc->file = steal_ptr(file);
+	print_into(sc);
+	putchar('\n');
 	return 0;
+}
+
+/* Of files that were followed by others, a user may remove what is not wanted any more. */
+static int check_last_file(const struct shell_capture *sc, unsigned files, struct err *err)
+{
+	char name[SINK_NAME_SIZE];
+
+	sink_name(name, sc->name, sc->format, files);
+	if (faccessat(sc->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+		return 0;
+	return err_integrity(err, "%s is no longer there: it was removed or renamed while it was "
+				  "written", name);
 }
 
 static int stop(struct shell *sh, struct err *err)
 {
 	struct shell_capture *sc = sh->capture;
 	struct capture_stats s;
-	int r;
+	int r, e;
 
 	if (!sc || !sc->file)
-		return err_usage(err, "not capturing; 'capture start [FILE] [FILTER]' begins");
+		return err_usage(err, "not capturing; '" USAGE "' begins");
 	r = capture_stop(sc->capture, err);
 	capture_stats(sc->capture, &s);
 	printf("*** %s: ", sc->file);
 	print_counts(&s);
-	forget(sc);
-	return r;
+	e = check_last_file(sc, s.files, err);
+	shell_capture_forget(sc);
+	return r < 0 ? r : e;
+}
+
+static int refuse(char *word, struct err *err)
+{
+	static const char *const words[] = { "start", "stop" };
+	const char *near = err_nearest(word, words, ARRAY_SIZE(words));
+	enum capture_format format;
+
+	if (is_file(word, &format))
+		return err_usage(err, "did you mean 'capture start %s'?", word);
+	return err_usage(err, "capture knows no '%s'%s%s%s; " USAGE ", capture stop, or capture", word,
+			 near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 int shell_capture(struct shell *sh, char *args)
 {
 	_cleanup_err_ struct err err = { 0 };
-	size_t n = strcspn(args, SPACE);
-	char *rest = args + n + strspn(args + n, SPACE);
+	char *rest = args + strcspn(args, SHELL_SPACE);
 
-	if (!n)
+	if (!*args)
 		return status(sh);
-	if (n == 5 && !strncmp(args, "start", n)) {
-		if (know_senders(sh, &err) == 0)
+	if (*rest)
+		*rest++ = '\0';
+	rest += strspn(rest, SHELL_SPACE);
+	if (!strcmp(args, "--help") || !strcmp(args, "-h"))
+		return shell_help(sh, (char *)"capture");
+	if (!strcmp(args, "start")) {
+		if (shell_know_senders(sh, &err) == 0)
 			start(sh, rest, &err);
-	} else if (n == 4 && !strncmp(args, "stop", n) && !*rest) {
-		stop(sh, &err);
+	} else if (!strcmp(args, "stop")) {
+		if (*rest)
+			err_usage(&err, "capture stop takes no '%s'", rest);
+		else
+			stop(sh, &err);
 	} else {
-		err_usage(&err, "capture start [FILE] [FILTER], capture stop, or capture");
+		refuse(args, &err);
 	}
 	shell_fail(&err);
 	return err_exit(&err);
@@ -313,163 +381,4 @@ void shell_capture_end(struct shell *sh)
 	if (shell_fail(&err) && err.n && !sh->first_failure)
 		sh->first_failure = err_exit(&err);
 	free_senders(steal_ptr(sh->capture));
-}
-
-/* ---- h1 capture ---- */
-
-struct looking {
-	const struct net *net;
-	uint32_t node;
-	struct filter *filter;
-	uint64_t left;	 /* lines wanted still */
-	uint64_t missed; /* found no room in the pipe */
-	int in, out;	 /* of the pipe; out is the capture thread's */
-	bool done;
-};
-
-static const char *name_of(void *arg, uint8_t family, const uint8_t *ip)
-{
-	const struct net *net = arg;
-	uint32_t addr, iface;
-
-	if (family != AF_INET)
-		return NULL;
-	memcpy(&addr, ip, sizeof(addr));
-	iface = net_find_addr(net, be32toh(addr));
-	return iface == NET_NONE ? NULL : net->nodes[net->ifaces[iface].node].name;
-}
-
-/* In the capture's thread: a line into the pipe, if it is the host's. */
-static void on_view(void *arg, const struct capture_view *v)
-{
-	struct looking *l = arg;
-	const struct net *net = l->net;
-	const struct link *link = &net->links[v->link];
-	uint32_t named = tap_naming_iface(net, v->link);
-	const struct flow_packet *p = v->packet;
-	char buf[LINE_SIZE];
-	size_t n;
-
-	for (int end = 0; end < 2 && l->left; end++) {
-		const struct iface *i = &net->ifaces[link->iface[end]];
-		struct line line = {
-			.ts = p->ts, .iface = i->name, .data = p->data, .caplen = p->caplen,
-			.len = p->len, .sender = v->comment->text, .sender_len = v->comment->len,
-			.out = v->out == (link->iface[end] == named),
-		};
-
-		if (i->node != l->node ||
-		    (l->filter && !filter_match(l->filter, p->data, p->caplen, p->len)))
-			continue;
-		n = line_format(buf, &line, name_of, (void *)net);
-		if (write(l->out, buf, n) == (ssize_t)n)
-			l->left--;
-		else
-			l->missed++;
-	}
-	if (!l->left && l->out >= 0) {
-		close(l->out);
-		l->out = -1;
-	}
-}
-
-static void lines_came(void *arg, uint32_t events)
-{
-	struct looking *l = arg;
-	char buf[65536];
-	ssize_t n;
-
-	(void)events;
-	while ((n = read(l->in, buf, sizeof(buf))) > 0)
-		fwrite(buf, 1, (size_t)n, stdout);
-	fflush(stdout);
-	l->done |= n == 0;
-}
-
-/* "[-c N] [FILTER]" */
-static int read_words(struct looking *l, char *args, struct err *err)
-{
-	const char *why = NULL;
-	char *said = NULL, *end;
-	int r;
-
-	args += strspn(args, SPACE);
-	l->left = UINT64_MAX;
-	if (!strncmp(args, "-c", 2)) {
-		args += 2 + strspn(args + 2, SPACE);
-		end = args + strcspn(args, SPACE);
-		if (*end)
-			*end++ = '\0';
-		if (units_parse_uint(args, 1, UINT64_MAX, &l->left, &why))
-			return err_usage(err, "capture -c %s: %s", args, why);
-		args = end + strspn(end, SPACE);
-	}
-	if (!*args)
-		return 0;
-	r = filter_new(l->net, args, SNAPLEN_MAX, &l->filter, &said);
-	if (r < 0)
-		err_usage(err, "filter '%s': %s", args, said ? said : strerror(-r));
-	free(said);
-	return r;
-}
-
-static int open_pipe(struct looking *l, struct err *err)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return err_sys(err, errno, "capture");
-	fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE);
-	l->in = fds[0];
-	l->out = fds[1];
-	return 0;
-}
-
-/* Looks on at the capture that runs, or at one of its own that writes no file. */
-static int look(struct shell *sh, struct looking *l, struct err *err)
-{
-	struct shell_capture *sc = sh->capture;
-	struct capture_opts o = options(sh);
-	bool own = !sc->capture;
-	int r = 0;
-
-	o.filter = NULL;
-	if (own)
-		r = capture_start(sh->emu, sc->tag, sc->owners, &o, &sc->capture, err);
-	if (r < 0) {
-		sc->capture = NULL;
-		return err->n ? r : err_sys(err, -r, "capture");
-	}
-	capture_set_view(sc->capture, on_view, l);
-	r = loop_add_fd(sh->loop, l->in, EPOLLIN, lines_came, l);
-	while (r == 0 && !l->done && !sh->interrupted && !sh->leave)
-		shell_wait(sh);
-	capture_set_view(sc->capture, NULL, NULL);
-	if (r == 0) {
-		lines_came(l, 0);
-		loop_del_fd(sh->loop, l->in);
-	}
-	if (own)
-		forget(sc);
-	if (l->missed)
-		fprintf(stderr, "*** %" PRIu64 " more lines came too fast to be shown\n", l->missed);
-	/* Ctrl-C was for this line alone. */
-	sh->interrupted = false;
-	if (sh->signal == SIGINT)
-		sh->signal = 0;
-	return r < 0 ? err_sys(err, -r, "capture") : 0;
-}
-
-int shell_node_capture(struct shell *sh, uint32_t node, char *args)
-{
-	_cleanup_err_ struct err err = { 0 };
-	struct looking l = { .net = sh->net, .node = node, .in = -1, .out = -1 };
-
-	if (read_words(&l, args, &err) == 0 && know_senders(sh, &err) == 0 && open_pipe(&l, &err) == 0)
-		look(sh, &l, &err);
-	cleanup_closep(&l.in);
-	cleanup_closep(&l.out);
-	filter_free(l.filter);
-	shell_fail(&err);
-	return err_exit(&err);
 }

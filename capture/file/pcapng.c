@@ -73,7 +73,7 @@ static void set_lock(int fd, short type)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	fcntl(fd, F_OFD_SETLK, &lock); /* where a file system has no locks, a lease is left to tell */
+	fcntl(fd, F_OFD_SETLK, &lock); /* without locks, a lease is left to tell */
 }
 
 int pcapng_create(int fd, const char *name, const char *os, const char *app, const char *comment,

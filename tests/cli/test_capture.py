@@ -39,7 +39,7 @@ def test_start_status_stop():
                              "capture stop", "capture", "h2 ping -c1 h1 >/dev/null")
     check((status, err), (0, ""), out)
     lines = out.splitlines()
-    check((lines[0], lines[-1]), ("*** Not capturing; 'capture start [FILE] [FILTER]' begins",) * 2)
+    check((lines[0], lines[-1]), ("*** Not capturing; 'capture start [FILE.pcapng|FILE.pcap] [FILTER]' begins",) * 2)
     matches(r"^\*\*\* one\.pcapng: \d+ packets \([\d.]+ k?B\), 0 dropped$", out)
     rows = packets("one.pcapng", "frame.interface_name", "frame.comment", "icmp.type", "tcp.port")
     assert {"h1:h1-eth0", "h3:h3-eth0", "r1:r1-eth0", "r1:r1-eth1"} <= {r[0] for r in rows}, rows
@@ -56,6 +56,7 @@ def test_a_filter_and_a_classic_file():
     status, out, err = shell("capture start two.pcap icmp and host h3", "capture", "h1 ping -c2 -i0.1 h3 >/dev/null",
                              "h1 ping -c2 -i0.1 h2 >/dev/null", "capture stop")
     check((status, err), (0, ""), out)
+    matches(r"^\*\*\* Capturing into two\.pcap what is 'icmp and host h3'$", out)
     matches(r"^\*\*\* Capturing into two\.pcap what is 'icmp and host h3': \d+ packets", out)
     rows = packets("two.pcap", "ip.dst", "icmp.type")
     check(len(rows), 4 * 4)  # two requests and replies on h1-s1, s1-r1, r1-s2 and s2-h3
@@ -88,17 +89,66 @@ def test_lines_beside_a_file():
 def test_what_is_refused():
     for line, status, why in (
             ("capture stop", 2, "not capturing; 'capture start"),
-            ("capture begin", 2, "capture start [FILE] [FILTER], capture stop, or capture"),
+            ("capture begin", 2, "knows no 'begin'; capture start [FILE.pcapng|FILE.pcap] [FILTER], capture stop, or"),
+            ("capture stpp", 2, "(did you mean stop?)"),
+            ("capture stop lab.pcapng", 2, "capture stop takes no 'lab.pcapng'"),
+            ("capture other.pcapng", 2, "did you mean 'capture start other.pcapng'?"),
+            ("capture start lab.cap tcp", 2, "lab.cap: a capture's name ends in .pcapng or .pcap"),
+            ("capture start out/lab", 2, "out/lab: a capture's name ends in .pcapng or .pcap"),
+            ("capture start \"tcp port 80", 2, "a quote (\") is not closed"),
             ("capture start host h9", 2, "filter: 'h9' is neither a node"),
             ("capture start no/where.pcapng", 1, "no/: No such file or directory"),
             ("capture start lab.pcapng", 2, "lab.pcapng is there already"),
-            ("h1 capture -c 0", 2, "capture -c 0: "),
+            ("h1 capture -c 0", 2, "capture -c 0: give a number of packets, 1 or more"),
+            ("h1 capture -c icmp", 2, "capture -c icmp: give a number of packets, 1 or more"),
+            ("h1 capture -c", 2, "capture -c: give a number of packets, as in 'capture -c 10'"),
+            ("h1 capture -w lab.pcapng", 2, "capture has no option -w: h1 capture [-c N] [FILTER]"),
+            ("h1 capture > out.txt", 2, "no redirections, pipes or '&': 'capture start FILE.pcapng' writes a file"),
+            ("h1 capture icmp | head", 2, "no redirections, pipes or '&'"),
+            ("h1 capture icmp &", 2, "no redirections, pipes or '&'"),
+            ("h1 capture 'icmp", 2, "a quote (') is not closed"),
             ("h1 capture tcp prot 5", 2, "did you mean 'port'?")):
         write(DIR.name, "lab.pcapng", "mine")
         got, _, err = shell(line)
         check(got, status, line)
         assert why in err, (line, err)
     check((pathlib.Path(DIR.name) / "lab.pcapng").read_text(), "mine")
+
+
+def test_help_says_how():
+    for line in ("capture --help", "h1 capture --help", "h1 capture -c 2 -h"):
+        check(shell(line), shell("help capture"))
+    assert "capture start [FILE] [FILTER]" in shell("help capture")[1]
+
+
+def test_quotes_are_the_shell_s():
+    status, out, err = shell("h1 exec ping -i0.2 h3 >/dev/null &", "capture start \"my file.pcapng\" 'icmp and host h3'",
+                             "h3 capture -c 2 'icmp'", "capture stop", "capture start 'udp'", "capture stop")
+    check((status, err), (0, ""), out)
+    lines = out.splitlines()
+    check(lines[0], "*** Capturing into my file.pcapng what is 'icmp and host h3'")
+    for line in lines[1:3]:
+        matches(r" h3-eth0 (in|out) h[13] > h[13] icmp echo", line)
+    matches(r"^\*\*\* my file\.pcapng: \d+ packets", lines[3])
+    check(lines[4], "*** Capturing into capture.pcapng what is 'udp'")
+    assert (pathlib.Path(DIR.name) / "my file.pcapng").stat().st_size
+
+
+def test_files_without_a_name_are_numbered():
+    (pathlib.Path(DIR.name) / "numbers").mkdir()
+    status, out, err = detnet(TOPO, *["-c", "capture start", "-c", "capture stop"] * 3,
+                              cwd=os.path.join(DIR.name, "numbers"))
+    check((status, err), (0, ""), out)
+    names = ["capture.pcapng", "capture-2.pcapng", "capture-3.pcapng"]
+    check([x for x in out.splitlines() if " Capturing" in x], [f"*** Capturing into {n}" for n in names])
+    check(sorted(os.listdir(os.path.join(DIR.name, "numbers"))), sorted(names))
+
+
+def test_a_file_that_went_away_is_told():
+    status, out, err = shell("capture start away.pcapng", "sh rm away.pcapng", "h1 ping -c1 h2 >/dev/null", "capture stop")
+    check((status, err), (4, "*** away.pcapng is no longer there: it was removed or renamed while it was written\n"), out)
+    status, _, err = shell("capture start away.pcapng", "sh rm away.pcapng")
+    check((status, "away.pcapng is no longer there" in err), (4, True), err)
 
 
 def test_a_capture_that_cannot_begin_leaves_no_file():
@@ -136,20 +186,22 @@ for _ in range(60000):
     assert grown < 8 << 10, f"{grown} KiB more after 60,000 flows"
 
 
-def test_ctrl_c_ends_the_lines_and_not_the_shell():
-    p = subprocess.Popen([DETNET, TOPO, "-c", "h1 exec ping -i0.1 h2 >/dev/null &", "-c", "h2 capture",
-                          "-c", "h1 echo after"], stdout=subprocess.PIPE, text=True, cwd=DIR.name)
+def test_ctrl_c_ends_a_script_with_its_lines():
+    p = subprocess.Popen([DETNET, TOPO, "-c", "h1 exec ping -i0.1 h2 >/dev/null &", "-c", "capture start ended.pcapng",
+                          "-c", "h2 capture", "-c", "h1 echo after"], stdout=subprocess.PIPE, text=True, cwd=DIR.name)
+    p.stdout.readline()
     matches(r" h2-eth0 (in|out) h[12] > h[12] ", p.stdout.readline())
     p.send_signal(signal.SIGINT)
     rest = p.stdout.read().splitlines()
-    check((p.wait(timeout=60), rest[-1]), (0, "after"))
+    check((p.wait(timeout=60), "after" in rest), (130, False))
+    matches(r"^\*\*\* ended\.pcapng: \d+ packets", rest[-1])
 
 
 def test_tail_follows_a_capture_to_its_end():
     p = subprocess.Popen([DETNET, TOPO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=DIR.name)
     p.stdin.write("capture start tail.pcapng\nh1 echo on\n")
     p.stdin.flush()
-    check(p.stdout.readline(), "on\n")
+    check([p.stdout.readline(), p.stdout.readline()], ["*** Capturing into tail.pcapng\n", "on\n"])
     tail = subprocess.Popen([DETNET, "tail", "--json", os.path.join(DIR.name, "tail.pcapng")],
                             stdout=subprocess.PIPE, text=True)
     p.stdin.write("h1 ping -c1 h2 >/dev/null\n")

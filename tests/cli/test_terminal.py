@@ -87,6 +87,20 @@ def test_ctrl_c_ends_pingall():
     check(t.end(), 0)
 
 
+def test_ctrl_c_ends_the_lines_of_a_capture_only():
+    t = start()
+    t.type(b"h1 exec ping -i0.1 h2 >/dev/null &\r")
+    t.until(PROMPT)
+    t.type(b"h2 capture\r")
+    t.until(b"icmp echo request")
+    t.type(b"\x03")
+    t.until(PROMPT)
+    t.type(b"h1 echo still$((1+1))here\r")
+    t.until(b"\nstill2here")
+    t.type(b"exit\r")
+    check(t.end(), 0)
+
+
 def test_ctrl_c_drops_the_line():
     t = start()
     t.type(b"nonsense")
