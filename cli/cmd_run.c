@@ -104,10 +104,8 @@ static void print_failures(const struct run_summary *s)
 	if (s->n_failures > FAILURES_SHOWN)
 		printf("  and %zu more kinds of failure: see outcome in %s/activities.csv\n",
 		       s->n_failures - FAILURES_SHOWN, s->out);
-	if (s->stopped)
-		printf("  ended early%s: %u of %u activities never began\n",
-		       s->capture.error ? ", for the capture could not be written" : "", s->skipped,
-		       s->planned);
+	if (s->stopped && !s->capture.error)
+		printf("  ended early: %u of %u activities never began\n", s->skipped, s->planned);
 }
 
 /* A path as a shell takes it. */
@@ -191,7 +189,7 @@ static void print_changes_left(const struct run_summary *s)
 		       s->changes_left == 1 ? "s" : "");
 }
 
-/* First of all, for it spoils what comes below. */
+/* First of all, for it spoils what comes below, and ended the run early. */
 static void print_capture_error(const struct run_summary *s)
 {
 	const struct capture_stats *c = &s->capture;
