@@ -287,6 +287,10 @@ static int set_sink_here(struct shaper *s, void *arg)
 {
 	const struct request *q = arg;
 
+	/* A request before this one, such as a link that went down, may have told of drops. */
+	if (s->told)
+		fate_wake(s->sink);
+	s->told = false;
 	s->sink = q->sink;
 	return 0;
 }
