@@ -124,10 +124,14 @@ static void on_packet(void *arg, const struct pcapng_packet *p, const struct pca
 
 enum writing { WRITING_NOT, WRITING_MAYBE, WRITING };
 
-/* Only root and the file's owner are told of one who has it open but has no lock on it. */
+/*
+ * Only root and the file's owner are told of one who has it open but has no lock on it. The writer
+ * takes the lock before it writes, so a file that was empty before we asked may be just made.
+ */
 static enum writing is_written(const struct tail *t)
 {
 	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	bool empty = lseek(t->fd, 0, SEEK_END) == 0; /* it is read by position */
 
 	if (fcntl(t->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
 		return WRITING;
@@ -135,7 +139,7 @@ static enum writing is_written(const struct tail *t)
 		fcntl(t->fd, F_SETLEASE, F_UNLCK);
 		return WRITING_NOT;
 	}
-	return errno == EAGAIN ? WRITING_MAYBE : WRITING_NOT;
+	return errno == EAGAIN || empty ? WRITING_MAYBE : WRITING_NOT;
 }
 
 /* The next file of the capture, if it is there. */
