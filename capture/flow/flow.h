@@ -154,8 +154,4 @@ void flow_community_id(const struct flow *f, char buf[32]);
  */
 const char *flow_service(const struct flow *f);
 
-/* flows.csv: the contract's columns in order, then more. net and owners may be NULL. */
-int flow_write_csv_header(FILE *f);
-int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *owners, FILE *f);
-
 #endif

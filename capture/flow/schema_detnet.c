@@ -17,7 +17,7 @@ static const char *const columns[] = {
 	"resp_missed_bytes", "orig_fragments", "resp_fragments", "vlan",
 };
 
-int flow_write_csv_header(FILE *f)
+static int header(FILE *f)
 {
 	struct csv c;
 
@@ -132,8 +132,10 @@ static void write_hosts(struct csv *c, const struct flow *fl, const struct net *
 	write_owner(c, fl->side[1].owner);
 }
 
-int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *owners, FILE *f)
+static int row(const void *state, const struct flow *fl, const struct flow_labels *labels, FILE *f)
 {
+	const struct net *net = labels ? labels->net : NULL;
+	struct owners *owners = labels ? labels->owners : NULL;
 	char community[32];
 	int64_t duration;
 	struct csv c;
@@ -166,15 +168,10 @@ int flow_write_csv(const struct flow *fl, const struct net *net, struct owners *
 	return ferror(f) ? -EIO : 0;
 }
 
-static int row(const void *state, const struct flow *f, const struct flow_labels *labels, FILE *out)
-{
-	return flow_write_csv(f, labels ? labels->net : NULL, labels ? labels->owners : NULL, out);
-}
-
 const struct flow_schema schema_detnet = {
 	.name = "detnet",
 	.brief = "CSV in Zeek's terms, then senders, labels and counts of what went wrong on the way",
 	.file = "flows.csv",
-	.header = flow_write_csv_header,
+	.header = header,
 	.row = row,
 };

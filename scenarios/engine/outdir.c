@@ -96,19 +96,31 @@ static int open_dir(const char *out, int *ret, struct err *err)
 	return r;
 }
 
-/* 0 when the folder has nothing but what a run leaves. */
-static int check_ours(const char *out, int fd, bool *ret_empty, struct err *err)
+/* What is in the folder, read from its beginning. */
+static int open_listing(const char *out, int fd, DIR **ret, struct err *err)
 {
 	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = again < 0 ? NULL : fdopendir(again);
-	struct dirent *e;
-	int r = 0;
+	int r;
 
 	if (!d) {
 		r = err_sys(err, errno, "%s", out);
 		cleanup_closep(&again);
 		return r;
 	}
+	*ret = d;
+	return 0;
+}
+
+/* 0 when the folder has nothing but what a run leaves. */
+static int check_ours(const char *out, int fd, bool *ret_empty, struct err *err)
+{
+	DIR *d;
+	struct dirent *e;
+	int r = open_listing(out, fd, &d, err);
+
+	if (r < 0)
+		return r;
 	*ret_empty = true;
 	while (r == 0 && (e = readdir(d))) {
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
@@ -126,16 +138,12 @@ static int check_ours(const char *out, int fd, bool *ret_empty, struct err *err)
 
 static int clear(const char *out, int fd, struct err *err)
 {
-	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = again < 0 ? NULL : fdopendir(again);
+	DIR *d;
 	struct dirent *e;
-	int r = 0;
+	int r = open_listing(out, fd, &d, err);
 
-	if (!d) {
-		r = err_sys(err, errno, "%s", out);
-		cleanup_closep(&again);
+	if (r < 0)
 		return r;
-	}
 	while (r == 0 && (e = readdir(d))) {
 		if (!ours(e->d_name))
 			continue;

@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "capture/flow/flow.h"
-#include "capture/packet_id.h"
 #include "capture/file/pcapng.h"
+#include "capture/flow/flow.h"
+#include "capture/flow/schema.h"
+#include "capture/packet_id.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Reading into a volatile is not optimised away. */
@@ -27,7 +28,7 @@ static int look_at_flow(void *arg, const struct flow *f)
 	flow_community_id(f, community);
 	need(uid[0] == 'C' && !strncmp(community, "1:", 2));
 	need(strlen(f->history) <= FLOW_HISTORY_MAX);
-	flow_write_csv(f, NULL, NULL, arg);
+	schema_detnet.row(NULL, f, NULL, arg);
 	return 0;
 }
 

@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "capture/flow/flow.h"
 #include "capture/file/pcapng.h"
+#include "capture/flow/flow.h"
+#include "capture/flow/schema.h"
 
 static int read_flows(const char *path, struct flow_table *t, struct err *err)
 {
@@ -38,7 +39,7 @@ static int read_flows(const char *path, struct flow_table *t, struct err *err)
 
 static int print_flow(void *arg, const struct flow *f)
 {
-	return flow_write_csv(f, NULL, NULL, arg);
+	return schema_detnet.row(NULL, f, NULL, arg);
 }
 
 int main(int argc, char **argv)
@@ -61,7 +62,7 @@ int main(int argc, char **argv)
 		return 1;
 	e = read_flows(argv[1], t, &err);
 	if (e == 0) {
-		flow_write_csv_header(stdout);
+		schema_detnet.header(stdout);
 		e = flow_table_each(t, print_flow, stdout);
 	} else {
 		_cleanup_free_ char *text = err_text(&err);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "capture/flow/flow.h"
 #include "capture/flow/packet.h"
+#include "capture/flow/schema.h"
 #include "core/units.h"
 #include "tests/lib/frames.h"
 
@@ -231,10 +232,10 @@ static void test_times_far_apart(void **state)
 	FILE *out = open_memstream(&text, &size);
 	struct flow *f = udp(t, INT64_MIN, 0, false, 0);
 
-	assert_int_equal(flow_write_csv(f, NULL, NULL, out), 0);
+	assert_int_equal(schema_detnet.row(NULL, f, NULL, out), 0);
 	assert_ptr_not_equal(udp(t, INT64_MAX, 0, true, 0), f);
 	f->last = INT64_MAX;
-	assert_int_equal(flow_write_csv(f, NULL, NULL, out), 0);
+	assert_int_equal(schema_detnet.row(NULL, f, NULL, out), 0);
 	fclose(out);
 	assert_non_null(strstr(text, "9223372036.854775807"));
 	flow_table_free(t);
@@ -405,8 +406,8 @@ static void test_csv(void **state)
 
 	f = udp(t, 1500000000, 4, false, OWNER_FIRST + 2);
 	udp(t, 1750000001, 4, true, 0);
-	assert_int_equal(flow_write_csv_header(out), 0);
-	assert_int_equal(flow_write_csv(f, NULL, o, out), 0);
+	assert_int_equal(schema_detnet.header(out), 0);
+	assert_int_equal(schema_detnet.row(NULL, f, &(struct flow_labels){ .owners = o }, out), 0);
 	fclose(out);
 	flow_uid(f, uid);
 	flow_community_id(f, community);
